@@ -1,0 +1,13 @@
+//! Room 1: small things that every room shares.
+
+mod error;
+pub mod limits;
+mod secret;
+mod time;
+mod value;
+
+pub use error::{Cause, Error, Result};
+pub use limits::Limits;
+pub use secret::{KeyBytes, Pin};
+pub use time::{Clock, Date, Entropy, EntropyFailed};
+pub use value::{BigInt, Field, Value};

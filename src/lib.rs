@@ -1,0 +1,3 @@
+//! Keyhaven: a KMIP key-management server.
+pub mod registry;
+pub mod base;

@@ -1,0 +1,154 @@
+//! Room 3: bytes on disk. A store keeps values under keys, compares before it commits, and says when a commit is
+//! durable. It knows nothing of objects and trusts nothing to the disk: sealing is above it, in `keep`.
+//!
+//! # Sequence numbers
+//! Every commit has a sequence number, rising by one; a value remembers the number of the commit that wrote it,
+//! and that number is its version. Numbers go on rising over restarts. A commit is visible at once and durable
+//! later: whoever answers a client on the strength of a value waits until `durable()` has reached its number.
+
+mod faults;
+mod memory;
+mod sled;
+#[cfg(test)]
+mod suite;
+
+use std::fmt;
+
+pub use self::faults::{FaultPlan, Faults};
+pub use self::memory::Memory;
+pub use self::sled::{Sled, SledOptions};
+
+/// The number of a commit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Sequence(pub u64);
+
+/// What a read saw.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Read {
+    /// The value, if there is one.
+    pub value: Option<Vec<u8>>,
+    /// The commit that wrote the value, or that removed it if that is not yet durable; zero for a key that was
+    /// never written or whose removal is durable.
+    pub sequence: Sequence,
+}
+
+/// What a commit demands of a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expect {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The version the key must have now; None demands that the key has no value.
+    pub version: Option<Sequence>,
+}
+
+/// One change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Write {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The new value; None removes the key.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Changes that happen together or not at all, and the journal entry that goes with them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Commit {
+    /// What must still hold.
+    pub expect: Vec<Expect>,
+    /// What changes.
+    pub writes: Vec<Write>,
+    /// Entry for the journal, in order of commits; empty for none. A commit of an entry alone is not hurried to
+    /// the disk.
+    pub journal: Vec<u8>,
+}
+
+/// Why a commit did not happen.
+#[derive(Debug)]
+pub enum CommitError {
+    /// A key no longer has the expected version; nothing was changed.
+    Conflict,
+    /// Too much is waiting for the disk; nothing was changed, and the same commit may be tried later.
+    Busy,
+    /// The store cannot write.
+    Store(StoreError),
+}
+
+/// The store failed. Once a write has failed the store refuses writes until it is opened anew.
+#[derive(Debug)]
+pub struct StoreError {
+    what: &'static str,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// What was tried, and what went wrong.
+    pub fn new(what: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { what, cause: Some(cause.into()) }
+    }
+
+    /// What was tried, where there is no other cause.
+    pub fn plain(what: &'static str) -> Self {
+        Self { what, cause: None }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Some(cause) => write!(f, "{}: {cause}", self.what),
+            None => f.write_str(self.what),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// Called once, when a commit is durable or will never be; runs on the store's own thread, so it must be short.
+pub type Wake = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// Keys in rising order from `start` (inclusive) to `end` (exclusive).
+#[derive(Clone, Copy, Debug)]
+pub struct Range<'a> {
+    /// First key.
+    pub start: &'a [u8],
+    /// First key after the range.
+    pub end: &'a [u8],
+}
+
+/// Turns journal entries into writes. The store calls it with the entries of each batch in order of their
+/// commits, just before that batch goes to the disk; its writes are part of the batch.
+pub trait Journal: Send {
+    /// The writes that record these entries. `Sequence` is the commit of each entry.
+    fn write(&mut self, entries: &[(Sequence, Vec<u8>)]) -> Vec<Write>;
+}
+
+/// Ordered keys and values with compare-and-commit. Every driver passes the tests of `suite`.
+pub trait Store: Send + Sync {
+    /// Reads one key.
+    fn get(&self, key: &[u8]) -> Result<Read, StoreError>;
+
+    /// Reads at most `limit` keys that have values, in rising order or, with `backwards`, in falling order.
+    fn scan(&self, range: Range<'_>, limit: usize, backwards: bool) -> Result<Vec<(Vec<u8>, Read)>, StoreError>;
+
+    /// The highest sequence number given so far. A scan may have missed removals up to this number.
+    fn latest(&self) -> Sequence;
+
+    /// Commits all or nothing, visible at once, and gives the number to wait for.
+    fn commit(&self, commit: Commit) -> Result<Sequence, CommitError>;
+
+    /// Every commit up to this number survives a crash.
+    fn durable(&self) -> Sequence;
+
+    /// Calls `wake` when `sequence` is durable: at once if it already is.
+    fn when_durable(&self, sequence: Sequence, wake: Wake);
+
+    /// Blocks until `sequence` is durable. For tools and tests; the server uses `when_durable`.
+    fn wait_durable(&self, sequence: Sequence) -> Result<(), StoreError> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.when_durable(sequence, Box::new(move |outcome| drop(sender.send(outcome))));
+        receiver.recv().unwrap_or_else(|_| Err(StoreError::plain("the store closed before the commit was durable")))
+    }
+
+    /// Hands over what writes the journal; entries committed before are kept for it.
+    fn set_journal(&self, journal: Box<dyn Journal>);
+}

@@ -54,7 +54,10 @@ impl Error {
 
     /// The operation found out midway that it would block; it is to be run again on a thread that may.
     pub fn would_block() -> Self {
-        Self { retry: Retry::WouldBlock, ..Self::new(ResultReason::GeneralFailure, "the server is busy; send the request again") }
+        Self {
+            retry: Retry::WouldBlock,
+            ..Self::new(ResultReason::GeneralFailure, "the server is busy; send the request again")
+        }
     }
 
     /// A field of the request has a value that the operation cannot take.

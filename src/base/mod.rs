@@ -8,6 +8,6 @@ mod value;
 
 pub use error::{Cause, Error, Result};
 pub use limits::Limits;
-pub use secret::{KeyBytes, Pin};
+pub use secret::{Buffer, KeyBytes, Pin};
 pub use time::{Clock, Date, Entropy, EntropyFailed};
 pub use value::{BigInt, Field, Value};

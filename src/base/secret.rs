@@ -74,3 +74,111 @@ impl fmt::Debug for Pin {
         f.write_str("Pin")
     }
 }
+
+/// A growing byte buffer for messages, which carry key bytes: what it lets go of is wiped, on growth too.
+#[derive(Default)]
+pub struct Buffer(Vec<u8>);
+
+impl Buffer {
+    /// An empty buffer with room for `capacity` bytes.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    /// Appends bytes; when the block has to grow, the old one is wiped.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Makes room for `more` bytes without leaving a copy behind.
+    pub fn reserve(&mut self, more: usize) {
+        let needed = self.0.len().saturating_add(more);
+        if needed > self.0.capacity() {
+            let mut grown = Vec::with_capacity(needed.next_power_of_two().max(256));
+            grown.extend_from_slice(&self.0);
+            self.0.zeroize();
+            self.0 = grown;
+        }
+    }
+
+    /// Overwrites bytes that are already there; nothing happens past the end.
+    pub fn patch(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(place) = self.0.get_mut(at..at + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
+
+    /// Wipes and drops everything after `length`.
+    pub fn truncate(&mut self, length: usize) {
+        if let Some(tail) = self.0.get_mut(length..) {
+            tail.zeroize();
+            self.0.truncate(length);
+        }
+    }
+
+    /// Wipes and drops the first `count` bytes; the rest moves to the front.
+    pub fn consume(&mut self, count: usize) {
+        let rest = self.0.len().saturating_sub(count);
+        let count = count.min(self.0.len());
+        self.0.copy_within(count.., 0);
+        self.truncate(rest);
+    }
+
+    /// Wipes and drops everything, and gives a large block back.
+    pub fn clear(&mut self) {
+        const KEEP: usize = 64 * 1024;
+        self.truncate(0);
+        if self.0.capacity() > KEEP {
+            self.0 = Vec::new();
+        }
+    }
+
+    /// Room of `more` zero bytes at the end, to be read into.
+    pub fn spare(&mut self, more: usize) -> &mut [u8] {
+        self.reserve(more);
+        let start = self.0.len();
+        self.0.resize(start + more, 0);
+        &mut self.0[start..]
+    }
+}
+
+impl std::ops::Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buffer({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_grows_consumes_and_patches() {
+        let mut buffer = Buffer::default();
+        buffer.extend(b"hello ");
+        buffer.extend(&[b'x'; 1000]);
+        buffer.patch(0, b"J");
+        assert_eq!(&buffer[..6], b"Jello ");
+        buffer.consume(6);
+        assert_eq!(buffer.len(), 1000);
+        buffer.spare(2)[0] = 7;
+        assert_eq!(&buffer[999..], [b'x', 7, 0]);
+        buffer.consume(5000);
+        assert!(buffer.is_empty());
+    }
+}

@@ -123,7 +123,9 @@ impl Value {
     /// The text of a text string, identifier, reference or name reference.
     pub fn as_text(&self) -> Option<&str> {
         match self {
-            Self::TextString(text) | Self::Identifier(text) | Self::Reference(text) | Self::NameReference(text) => Some(text),
+            Self::TextString(text) | Self::Identifier(text) | Self::Reference(text) | Self::NameReference(text) => {
+                Some(text)
+            }
             _ => None,
         }
     }

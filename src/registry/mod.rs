@@ -16,9 +16,14 @@ use enums::TABLES as ENUM_TABLES;
 pub use enums::*;
 pub use masks::*;
 pub use operations::Operation;
-pub use table::{EnumTable, ItemType, Row};
+pub use table::{EnumTable, ItemType, Row, WireNumber};
 pub use tags::Tag;
 pub use version::Version;
+
+/// Whether an enumeration value lies in the range left to extensions, 8XXXXXXX (1.4 §9.1.3.2).
+pub const fn is_extension_value(value: u32) -> bool {
+    value >> 28 == 8
+}
 
 /// The first tag of the standard's own range.
 const FIRST_TAG: u32 = 0x42_0001;

@@ -91,6 +91,18 @@ impl Row {
     }
 }
 
+/// What every newtype of the registry has: its number, and how it travels.
+pub trait WireNumber: Copy {
+    /// Whether the number is a set of bits, which travels as an Integer, or a value, which travels as an Enumeration.
+    const IS_MASK: bool;
+    /// From the number on the wire, known or not.
+    fn from_number(number: u32) -> Self;
+    /// The number on the wire.
+    fn number(self) -> u32;
+    /// Whether `version` defines the value; of a mask, whether it defines every bit.
+    fn is_known_in(self, version: Version) -> bool;
+}
+
 /// An enumeration or a mask as data.
 #[derive(Debug)]
 pub struct EnumTable {
@@ -108,6 +120,11 @@ impl EnumTable {
     /// The row of a value.
     pub fn row(&self, value: u32) -> Option<&'static Row> {
         self.rows.binary_search_by_key(&value, |row| row.value).ok().map(|at| &self.rows[at])
+    }
+
+    /// Those of the bits that `version` defines.
+    pub fn bits_known_in(&self, bits: u32, version: Version) -> u32 {
+        self.rows.iter().filter(|row| row.known_in(version)).fold(0, |known, row| known | row.value) & bits
     }
 
     /// The value of a name in either spelling.
@@ -181,6 +198,26 @@ macro_rules! wire_type {
             }
         }
 
+        impl $crate::registry::WireNumber for $Type {
+            const IS_MASK: bool = Self::MASK;
+
+            fn from_number(number: u32) -> Self {
+                Self(number)
+            }
+
+            fn number(self) -> u32 {
+                self.0
+            }
+
+            fn is_known_in(self, version: $crate::registry::Version) -> bool {
+                if Self::MASK {
+                    Self::TABLE.bits_known_in(self.0, version) == self.0
+                } else {
+                    $crate::registry::is_extension_value(self.0) || self.known_in(version)
+                }
+            }
+        }
+
         impl std::fmt::Debug for $Type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self.row() {
@@ -220,6 +257,7 @@ macro_rules! tags {
             /// Every tag of the standard in rising order.
             pub const ROWS: &'static [$crate::registry::Row] =
                 $crate::registry::table::rows! { $($value $ident $name : [$($ty),*] in $since $(, until $until)?;)* };
+            const MASK: bool = false;
             /// The tags as data: an Attribute Reference is an enumeration of them.
             pub const TABLE: $crate::registry::EnumTable =
                 $crate::registry::EnumTable { ident: "Tag", name: "Tag", rows: Self::ROWS, also: &[] };
@@ -237,6 +275,7 @@ macro_rules! operations {
         #[allow(non_upper_case_globals, missing_docs, reason = "constants carry the names of the standard")]
         impl Operation {
             $(pub const $ident: Self = Self($value);)*
+            const MASK: bool = false;
             /// Every operation in rising order.
             pub const ROWS: &'static [$crate::registry::Row] =
                 $crate::registry::table::rows! { $($value $ident $name : [] in $since $(, until $until)?;)* };
@@ -252,7 +291,7 @@ macro_rules! operations {
 }
 
 macro_rules! value_types {
-    ($($(#[$meta:meta])* $Type:ident $spec:literal {
+    (mask $mask:literal $($(#[$meta:meta])* $Type:ident $spec:literal {
         $($value:literal $ident:ident $name:literal in $since:ident $(, until $until:ident)?; $(also $also_value:literal $also:ident;)*)*
     })*) => {
         $(
@@ -260,6 +299,7 @@ macro_rules! value_types {
             #[allow(non_upper_case_globals, missing_docs, reason = "constants carry the names of the standard")]
             impl $Type {
                 $(pub const $ident: Self = Self($value);)*
+                const MASK: bool = $mask;
                 /// Every value in rising order.
                 pub const ROWS: &'static [$crate::registry::Row] =
                     $crate::registry::table::rows! { $($value $ident $name : [] in $since $(, until $until)?;)* };
@@ -280,11 +320,11 @@ macro_rules! value_types {
 }
 
 macro_rules! enums {
-    ($($rows:tt)*) => { $crate::registry::table::value_types! { $($rows)* } };
+    ($($rows:tt)*) => { $crate::registry::table::value_types! { mask false $($rows)* } };
 }
 
 macro_rules! masks {
-    ($($rows:tt)*) => { $crate::registry::table::value_types! { $($rows)* } };
+    ($($rows:tt)*) => { $crate::registry::table::value_types! { mask true $($rows)* } };
 }
 
 pub(super) use {enums, last, masks, operations, rows, tags, value_types, wire_type};

@@ -26,7 +26,9 @@ impl<'a> Read<'a> for IdRef<'a> {
             ItemType::TextString if version < Version::V3_0 => Ok(Self::Id(text())),
             ItemType::Identifier | ItemType::Reference if version >= Version::V3_0 => Ok(Self::Id(text())),
             ItemType::NameReference if version >= Version::V3_0 => Ok(Self::Name(text())),
-            ItemType::Enumeration if version >= Version::V2_0 => UniqueIdentifier::read(item, version).map(Self::Answered),
+            ItemType::Enumeration if version >= Version::V2_0 => {
+                UniqueIdentifier::read(item, version).map(Self::Answered)
+            }
             ItemType::Integer if version >= Version::V2_0 => i32::read(item, version).map(Self::Nth),
             _ => Err(wrong_type(item, "a unique identifier")),
         }

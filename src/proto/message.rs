@@ -144,7 +144,9 @@ fn check_count(count: Option<i32>, items: usize, version: Version, limits: &Limi
     match count {
         None if Tag::BatchCount.known_in(version) => return Err(missing(Tag::BatchCount, Tag::RequestHeader)),
         Some(count) if usize::try_from(count) != Ok(items) => {
-            return Err(Error::invalid_message(format!("Batch Count says {count}, the message has {items} batch items")));
+            return Err(Error::invalid_message(format!(
+                "Batch Count says {count}, the message has {items} batch items"
+            )));
         }
         _ => {}
     }

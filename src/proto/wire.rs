@@ -204,7 +204,11 @@ macro_rules! structure {
         $(#[$meta])*
         #[derive(Debug)]
         $vis struct $Name $(<$life>)? {
-            $($(#[$field_meta])* pub $field: $crate::proto::wire::structure!(@type $kind $Type),)*
+            $(
+                #[doc = concat!("Field ", stringify!($Tag), ".")]
+                $(#[$field_meta])*
+                pub $field: $crate::proto::wire::structure!(@type $kind $Type),
+            )*
         }
 
         $crate::proto::wire::structure! { @impl_read $Name [$($life)?] $($kind $Tag $(| $Other)* => $field : $Type;)* }
@@ -249,7 +253,11 @@ macro_rules! structure {
         $(#[$meta])*
         #[derive(Debug, Default)]
         $vis struct $Name $(<$life>)? {
-            $($(#[$field_meta])* pub $field: $crate::proto::wire::structure!(@type $kind $Type),)*
+            $(
+                #[doc = concat!("Field ", stringify!($Tag), ".")]
+                $(#[$field_meta])*
+                pub $field: $crate::proto::wire::structure!(@type $kind $Type),
+            )*
         }
 
         impl $(<$life>)? $crate::proto::wire::Write for $Name $(<$life>)? {

@@ -1,0 +1,3 @@
+//! Room 4: objects at rest.
+
+pub mod seal;

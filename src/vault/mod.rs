@@ -1,0 +1,3 @@
+//! Room 4: key material and its use.
+
+pub mod root;

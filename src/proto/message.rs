@@ -287,13 +287,13 @@ pub struct ResponseHeader<'a> {
     pub server_correlation_value: &'a str,
     /// Attestation types we would accept, in an answer that asks for attestation.
     pub attestation_types: &'a [AttestationType],
-    /// How many items follow.
-    pub batch_count: usize,
 }
 
-impl Write for ResponseHeader<'_> {
-    fn write(&self, tag: Tag, out: &mut Writer, version: Version) {
-        let mark = out.begin(tag);
+impl ResponseHeader<'_> {
+    /// Appends the header. Gives the place of Batch Count, which is known when all items are written; 3.0 has none.
+    pub fn write(&self, out: &mut Writer) -> Option<usize> {
+        let version = self.version;
+        let mark = out.begin(Tag::ResponseHeader);
         out.structure(Tag::ProtocolVersion, |out| {
             let (major, minor) = version.numbers();
             out.integer(Tag::ProtocolVersionMajor, major);
@@ -308,10 +308,12 @@ impl Write for ResponseHeader<'_> {
         if Tag::ServerCorrelationValue.known_in(version) && !self.server_correlation_value.is_empty() {
             out.text(Tag::ServerCorrelationValue, self.server_correlation_value);
         }
-        if Tag::BatchCount.known_in(version) {
-            out.integer(Tag::BatchCount, self.batch_count as i32);
+        let count_at = Tag::BatchCount.known_in(version).then(|| out.next_value());
+        if count_at.is_some() {
+            out.integer(Tag::BatchCount, 0);
         }
         out.end(mark);
+        count_at
     }
 }
 
@@ -329,19 +331,21 @@ pub struct ResponseHead<'a> {
 }
 
 impl ResponseHead<'_> {
-    /// Appends the head to a batch item that was begun.
-    pub fn write(&self, out: &mut Writer, version: Version) {
+    /// Appends the head to a batch item that was begun. Gives the place of Result Status.
+    pub fn write(&self, out: &mut Writer, version: Version) -> usize {
         if let Some(operation) = self.operation {
             operation.write(Tag::Operation, out, version);
         }
         if let Some(id) = self.unique_batch_item_id.filter(|_| Tag::UniqueBatchItemID.known_in(version)) {
             out.byte_string(Tag::UniqueBatchItemID, id);
         }
+        let status_at = out.next_value();
         self.status.write(Tag::ResultStatus, out, version);
         if let Some(error) = self.error {
             reason_for(error.reason(), version).write(Tag::ResultReason, out, version);
             out.text(Tag::ResultMessage, error.public());
         }
+        status_at
     }
 }
 

@@ -46,6 +46,16 @@ impl Writer {
         self.buffer.truncate(length);
     }
 
+    /// Where the value of an Integer or Enumeration that is written next will stand, for `patch_four`.
+    pub fn next_value(&self) -> usize {
+        self.buffer.len() + HEADER_BYTES
+    }
+
+    /// Overwrites the value of an Integer or Enumeration that was written at `next_value`.
+    pub fn patch_four(&mut self, at: usize, value: u32) {
+        self.buffer.patch(at, &value.to_be_bytes());
+    }
+
     /// Begins a structure.
     pub fn begin(&mut self, tag: Tag) -> Mark {
         self.header(tag, ItemType::Structure, 0);
@@ -148,6 +158,11 @@ impl Writer {
                 self.end(mark);
             }
         }
+    }
+
+    /// A structure whose items are already TTLV.
+    pub fn raw_structure(&mut self, tag: Tag, items: &[u8]) {
+        self.bytes(tag, ItemType::Structure, items);
     }
 
     /// An item as it is, children and all.

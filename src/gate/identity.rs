@@ -1,0 +1,196 @@
+//! Who is calling: a certificate or a credential becomes a Caller.
+//!
+//! The certificate is read once for each connection, and the first rule that finds something in it names the
+//! caller. A credential in a request's header names another caller if its password is right. A user name that is
+//! empty says nothing and is passed over: some clients send one beside a valid certificate.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::{digest, hmac};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+
+use crate::base::{Date, Error, Pin, Result};
+use crate::model::right::Caller;
+use crate::proto::message::{Authentication, Credential};
+use crate::registry::{CredentialType, ResultReason, Tag};
+
+/// Where in a certificate a caller's name is looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rule {
+    /// The Common Name of the subject.
+    CommonName,
+    /// The first DNS name of the Subject Alternative Name.
+    DnsName,
+    /// The first e-mail address of the Subject Alternative Name.
+    Email,
+    /// The first URI of the Subject Alternative Name.
+    Uri,
+    /// The SHA-256 of the certificate, in hex.
+    Fingerprint,
+}
+
+/// Checks passwords. The implementation knows how they are kept.
+pub trait Passwords: Send + Sync {
+    /// Whether the password is that of the user. Takes as long for an unknown name.
+    fn verify(&self, name: &str, password: &Pin) -> bool;
+}
+
+/// How callers are named.
+pub struct Identity {
+    rules: Vec<Rule>,
+    operators: HashSet<String>,
+    passwords: Arc<dyn Passwords>,
+    verified: Verified,
+}
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub struct Peer {
+    /// The other end, as text for the log and the audit.
+    pub address: String,
+    /// Whom the certificate names.
+    pub caller: Caller,
+}
+
+impl Identity {
+    /// Names callers by these rules, in order. Callers among `operators` may see all objects.
+    pub fn new(rules: Vec<Rule>, operators: impl IntoIterator<Item = String>, passwords: Arc<dyn Passwords>) -> Self {
+        Self { rules, operators: operators.into_iter().collect(), passwords, verified: Verified::new() }
+    }
+
+    /// Whom a client's certificate names; the error is a line for the log.
+    pub fn peer(&self, certificate: &[u8], address: SocketAddr) -> std::result::Result<Peer, String> {
+        let (_, parsed) = X509Certificate::from_der(certificate)
+            .map_err(|error| format!("the client certificate cannot be read: {error}"))?;
+        let name = self.rules.iter().find_map(|rule| named(*rule, &parsed, certificate)).ok_or_else(|| {
+            format!(
+                "the certificate of {} holds nothing that an identity rule looks for; add a rule such as `fingerprint`",
+                parsed.subject()
+            )
+        })?;
+        Ok(Peer { address: address.to_string(), caller: self.caller(&name) })
+    }
+
+    /// The caller of this name.
+    pub fn caller(&self, name: &str) -> Caller {
+        Caller::new(name, self.operators.contains(name))
+    }
+
+    /// Whom the credentials of a request name, if they name anybody. Hashing a password takes long: unless it was
+    /// verified a short time ago, that is done only where it may block.
+    pub fn authenticate(&self, authentication: &Authentication<'_>, now: Date, may_block: bool) -> Result<Option<Caller>> {
+        let mut caller = None;
+        // Each credential must be satisfied (2.1 §9.4).
+        for credential in &authentication.credentials {
+            if let Some(name) = self.credential(credential, now, may_block)? {
+                caller = Some(self.caller(&name));
+            }
+        }
+        Ok(caller)
+    }
+
+    fn credential(&self, credential: &Credential<'_>, now: Date, may_block: bool) -> Result<Option<String>> {
+        if credential.credential_type != CredentialType::UsernameAndPassword {
+            return Err(Error::new(
+                ResultReason::AuthenticationNotSuccessful,
+                format!("credentials of type {} are not accepted by this server", credential.credential_type),
+            ));
+        }
+        let text = |tag| credential.value.child(tag).and_then(|item| item.text()).unwrap_or_default();
+        let (name, password) = (text(Tag::Username), text(Tag::Password));
+        if name.is_empty() {
+            return Ok(None);
+        }
+        if !self.verified.recently(name, password, now) {
+            if !may_block {
+                return Err(Error::would_block());
+            }
+            if !self.passwords.verify(name, &Pin::new(password.to_owned())) {
+                return Err(Error::new(ResultReason::AuthenticationNotSuccessful, "wrong user name or password"));
+            }
+            self.verified.remember(name, password, now);
+        }
+        Ok(Some(name.to_owned()))
+    }
+}
+
+fn named(rule: Rule, certificate: &X509Certificate<'_>, der: &[u8]) -> Option<String> {
+    let alternative = |pick: fn(&GeneralName<'_>) -> Option<String>| {
+        let names = certificate.subject_alternative_name().ok().flatten()?;
+        names.value.general_names.iter().find_map(pick)
+    };
+    match rule {
+        Rule::CommonName => {
+            let name = certificate.subject().iter_common_name().next()?;
+            name.as_str().ok().map(str::to_owned).filter(|name| !name.is_empty())
+        }
+        Rule::DnsName => alternative(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        }),
+        Rule::Email => alternative(|name| match name {
+            GeneralName::RFC822Name(name) => Some((*name).to_owned()),
+            _ => None,
+        }),
+        Rule::Uri => alternative(|name| match name {
+            GeneralName::URI(name) => Some((*name).to_owned()),
+            _ => None,
+        }),
+        Rule::Fingerprint => {
+            let hash = digest::digest(&digest::SHA256, der);
+            Some(hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+        }
+    }
+}
+
+/// Passwords that were right a short time ago, as keyed hashes: a client that sends its password in every request
+/// pays for Argon2id once a while, not every time.
+struct Verified {
+    key: hmac::Key,
+    until: Mutex<HashMap<[u8; 32], Date>>,
+}
+
+impl Verified {
+    /// How long a verified password is remembered, in seconds. A changed password works on for so long.
+    const SECONDS: i64 = 60;
+    /// How many are remembered.
+    const COUNT: usize = 4096;
+
+    fn new() -> Self {
+        let mut bytes = zeroize::Zeroizing::new([0; 32]);
+        // Without randomness the key is of no use to an attacker who cannot read our memory anyway.
+        let _ = aws_lc_rs::rand::fill(&mut *bytes);
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, &*bytes), until: Mutex::default() }
+    }
+
+    fn hash(&self, name: &str, password: &str) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(&(name.len() as u64).to_be_bytes());
+        context.update(name.as_bytes());
+        context.update(password.as_bytes());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(context.sign().as_ref());
+        hash
+    }
+
+    fn recently(&self, name: &str, password: &str, now: Date) -> bool {
+        let hash = self.hash(name, password);
+        let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.get(&hash).is_some_and(|until| now < *until)
+    }
+
+    fn remember(&self, name: &str, password: &str, now: Date) {
+        let hash = self.hash(name, password);
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        if until.len() >= Self::COUNT {
+            until.retain(|_, until| now < *until);
+        }
+        if until.len() < Self::COUNT {
+            until.insert(hash, now.plus(Self::SECONDS));
+        }
+    }
+}

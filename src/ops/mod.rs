@@ -1,0 +1,44 @@
+//! Room 5: the operations, one file each. A file holds the request, the response and what the operation does; the
+//! table at the end lists them. Handlers stage their effects through `Cx` and never commit.
+
+mod cx;
+pub mod handlers;
+
+pub use cx::{Answered, Cx, Object, Services, Settings};
+pub use handlers::{HANDLERS, handler};
+
+use crate::base::Result;
+use crate::proto::wire::{Read, Write};
+use crate::registry::{Operation, Tag};
+use crate::ttlv::{Item, Writer};
+
+/// An operation of the protocol.
+pub trait Op {
+    /// What the client sends.
+    type Request<'a>: Read<'a>;
+    /// What it is answered.
+    type Response: Write;
+
+    /// Does the operation: reads through `cx`, stages effects in it, answers.
+    fn run(request: Self::Request<'_>, cx: &mut Cx<'_>) -> Result<Self::Response>;
+}
+
+/// Runs one operation: decodes the payload, runs, encodes the answer's payload.
+pub type Run = fn(&Item<'_>, &mut Cx<'_>, &mut Writer) -> Result<()>;
+
+/// A row of the table of operations.
+#[derive(Clone, Copy)]
+pub struct Handler {
+    /// The operation.
+    pub operation: Operation,
+    /// Its function.
+    pub run: Run,
+}
+
+/// The one function behind every row.
+fn run<O: Op>(payload: &Item<'_>, cx: &mut Cx<'_>, out: &mut Writer) -> Result<()> {
+    let request = O::Request::read(payload, cx.version)?;
+    let response = O::run(request, cx)?;
+    response.write(Tag::ResponsePayload, out, cx.version);
+    Ok(())
+}

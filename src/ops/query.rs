@@ -1,0 +1,168 @@
+//! Query: what this server is and can do, for the client's version (1.4 §4.25, 2.1 §6.1.40).
+
+use super::{Cx, HANDLERS, Op};
+use crate::base::{Field, Result, Value};
+use crate::model::attributes::RULES;
+use crate::proto::wire::{structure, Write};
+use crate::registry::{
+    AttestationType, ClientRegistrationMethod, CredentialType, CryptographicAlgorithm, DRBGAlgorithm, DestroyAction,
+    ObjectType, Operation, ProfileName, ProtectionStorageMask, QueryFunction, RNGAlgorithm, RNGMode, ShreddingAlgorithm,
+    Tag, UnwrapMode,
+};
+use crate::ttlv::{Item, Writer};
+
+/// Query.
+pub struct Query;
+
+structure! {
+    /// What the client wants to know.
+    pub struct Request<'a> reads {
+        many QueryFunction => functions: QueryFunction;
+        opt ObjectGroups => groups: Item<'a>;
+    }
+}
+
+structure! {
+    /// What was asked for, in the order of the standard.
+    pub struct Response writes {
+        many Operation => operations: Operation;
+        many ObjectType => object_types: ObjectType;
+        opt VendorIdentification => vendor: &'static str;
+        opt ServerInformation => server: Value;
+        many ApplicationNamespace => namespaces: &'static str;
+        many ExtensionInformation => extensions: Value;
+        many AttestationType => attestation_types: AttestationType;
+        many RNGParameters => rngs: Value;
+        many ProfileInformation => profiles: Value;
+        many ValidationInformation => validations: Value;
+        many CapabilityInformation => capabilities: Capability;
+        many ClientRegistrationMethod => registration_methods: ClientRegistrationMethod;
+        opt DefaultsInformation => defaults: Value;
+        opt ProtectionStorageMasks => storage_masks: Value;
+        many CredentialInformation => credentials: Credentials;
+    }
+}
+
+/// The object types that clients can have here, with the first row of each version's list in `registry`.
+pub const OBJECT_TYPES: &[ObjectType] = &[
+    ObjectType::Certificate,
+    ObjectType::SymmetricKey,
+    ObjectType::PublicKey,
+    ObjectType::PrivateKey,
+    ObjectType::SplitKey,
+    ObjectType::Template,
+    ObjectType::SecretData,
+    ObjectType::OpaqueObject,
+    ObjectType::PGPKey,
+    ObjectType::CertificateRequest,
+];
+
+/// The profiles that hold. A profile is claimed when every operation and object it asks for is there.
+const PROFILES: &[ProfileName] = &[];
+
+impl Op for Query {
+    type Request<'a> = Request<'a>;
+    type Response = Response;
+
+    fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
+        let asks = |function| request.functions.contains(&function);
+        let version = cx.version;
+        let mut response = Response::default();
+        if asks(QueryFunction::QueryOperations) {
+            let known = HANDLERS.iter().map(|handler| handler.operation).filter(|one| one.known_in(version));
+            let offered = |one: &Operation| *one != Operation::Interop || cx.services.settings.interop;
+            response.operations = known.filter(offered).collect();
+        }
+        if asks(QueryFunction::QueryObjects) {
+            response.object_types = OBJECT_TYPES.iter().copied().filter(|one| one.known_in(version)).collect();
+        }
+        if asks(QueryFunction::QueryServerInformation) {
+            response.vendor = Some("Keyhaven");
+            response.server = Some(server_information());
+        }
+        if asks(QueryFunction::QueryRNGs) {
+            response.rngs.push(rng_parameters());
+        }
+        if asks(QueryFunction::QueryProfiles) {
+            let known = PROFILES.iter().filter(|profile| profile.known_in(version));
+            response.profiles = known.map(|profile| one(Tag::ProfileName, Value::Enumeration(profile.0))).collect();
+        }
+        if asks(QueryFunction::QueryCapabilities) {
+            response.capabilities.push(Capability);
+        }
+        if asks(QueryFunction::QueryDefaultsInformation) {
+            response.defaults = Some(Value::Structure(Vec::new()));
+        }
+        if asks(QueryFunction::QueryStorageProtectionMasks) {
+            let mask = Value::Integer(storage_mask().0 as i32);
+            response.storage_masks = Some(one(Tag::ProtectionStorageMask, mask));
+        }
+        if asks(QueryFunction::QueryCredentialInformation) {
+            response.credentials.push(Credentials);
+        }
+        debug_assert!(!RULES.is_empty());
+        Ok(response)
+    }
+}
+
+fn one(tag: Tag, value: Value) -> Value {
+    Value::Structure(vec![Field::new(tag, value)])
+}
+
+/// Server Information. Its fields are vendor-specific in 1.x and named since 2.0 (2.1 §7.37); the tags are of 2.0,
+/// so older clients get an empty structure.
+fn server_information() -> Value {
+    Value::Structure(vec![
+        Field::new(Tag::ServerName, Value::text("Keyhaven")),
+        Field::new(Tag::ServerVersion, Value::text(env!("CARGO_PKG_VERSION"))),
+        Field::new(Tag::ProductName, Value::text("Keyhaven")),
+    ])
+}
+
+/// What the random numbers are: the generator of aws-lc, CTR_DRBG over AES-256 (SP 800-90A), seeded by the
+/// operating system.
+pub fn rng_parameters() -> Value {
+    Value::Structure(vec![
+        Field::new(Tag::RNGAlgorithm, Value::Enumeration(RNGAlgorithm::DRBG.0)),
+        Field::new(Tag::CryptographicAlgorithm, Value::Enumeration(CryptographicAlgorithm::AES.0)),
+        Field::new(Tag::CryptographicLength, Value::Integer(256)),
+        Field::new(Tag::DRBGAlgorithm, Value::Enumeration(DRBGAlgorithm::CTR.0)),
+    ])
+}
+
+/// Where software keys lie: in software, on the server's own system.
+pub fn storage_mask() -> ProtectionStorageMask {
+    ProtectionStorageMask(ProtectionStorageMask::Software.0 | ProtectionStorageMask::OnSystem.0)
+}
+
+/// Capability Information (2.1 §7.5).
+#[derive(Debug)]
+pub struct Capability;
+
+impl Write for Capability {
+    fn write(&self, tag: Tag, out: &mut Writer, version: crate::registry::Version) {
+        out.structure(tag, |out| {
+            out.boolean(Tag::StreamingCapability, false);
+            out.boolean(Tag::AsynchronousCapability, false);
+            out.boolean(Tag::AttestationCapability, false);
+            if Tag::BatchUndoCapability.known_in(version) {
+                out.boolean(Tag::BatchUndoCapability, true);
+                out.boolean(Tag::BatchContinueCapability, true);
+            }
+            out.enumeration(Tag::UnwrapMode, UnwrapMode::NotProcessed.0);
+            out.enumeration(Tag::DestroyAction, DestroyAction::KeyMaterialDeleted.0);
+            out.enumeration(Tag::ShreddingAlgorithm, ShreddingAlgorithm::Cryptographic.0);
+            out.enumeration(Tag::RNGMode, RNGMode::SharedInstantiation.0);
+        });
+    }
+}
+
+/// Credential Information (3.0): the types of credential that a request may carry.
+#[derive(Debug)]
+pub struct Credentials;
+
+impl Write for Credentials {
+    fn write(&self, tag: Tag, out: &mut Writer, _: crate::registry::Version) {
+        out.structure(tag, |out| out.enumeration(Tag::CredentialType, CredentialType::UsernameAndPassword.0));
+    }
+}

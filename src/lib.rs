@@ -1,3 +1,4 @@
 //! Keyhaven: a KMIP key-management server.
-pub mod registry;
 pub mod base;
+pub mod registry;
+pub mod store;

@@ -1,6 +1,9 @@
 //! The store under a real kill. The test runs itself as a child that writes from several threads and prints what the
 //! store called durable; the parent kills it, opens the store and looks for everything that was promised.
 
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -21,7 +24,7 @@ const CYCLES: u64 = 8;
 
 fn options(dir: &Path) -> SledOptions {
     // Small batches: more chances to be cut between two.
-    let small = SledOptions { batch_keys_max: 40, cache_bytes: 16 << 20, ..SledOptions::new(dir) };
+    let small = SledOptions { batch_keys_max: 40, apply_keys_max: 10, cache_bytes: 16 << 20, ..SledOptions::new(dir) };
     SledOptions { ballast_bytes: 1 << 20, free_bytes_min: 0, ..small }
 }
 

@@ -214,7 +214,7 @@ mod tests {
     use super::super::suite;
     use super::*;
 
-    suite::store_tests!(|| Memory::new());
+    suite::store_tests!(Memory::new);
 
     fn put(key: &[u8], value: &[u8]) -> Commit {
         Commit { writes: vec![Write { key: key.to_vec(), value: Some(value.to_vec()) }], ..Commit::default() }

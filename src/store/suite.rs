@@ -212,8 +212,11 @@ pub fn refused_keys(store: impl Store) {
 
 /// Writes each entry under its number, and how many there were under one more key.
 pub struct Lines {
-    pub seen: Arc<Mutex<Vec<(Sequence, Vec<u8>)>>>,
+    pub seen: Seen,
 }
+
+/// The entries a journal was given.
+pub type Seen = Arc<Mutex<Vec<(Sequence, Vec<u8>)>>>;
 
 impl Journal for Lines {
     fn write(&mut self, entries: &[(Sequence, Vec<u8>)]) -> Vec<Write> {

@@ -56,8 +56,8 @@ pub struct Queue {
     pub closing: bool,
     /// Why nothing can be written any more.
     pub failed: Option<Arc<str>>,
-    /// When free space was last looked at, and whether there was enough.
-    pub space: Option<(Instant, bool)>,
+    /// When free space was last looked at, and how many bytes there were.
+    pub space: Option<(Instant, u64)>,
 }
 
 impl Queue {
@@ -129,10 +129,10 @@ pub struct Flusher {
     blobs: HashSet<OsString>,
 }
 
-/// A batch that sled has and the disk may not.
+/// What sled has and the disk may not.
 struct Applied {
     last: Sequence,
-    keys: HashMap<IVec, (Sequence, Option<IVec>)>,
+    keys: Vec<IVec>,
 }
 
 impl Flusher {
@@ -195,27 +195,39 @@ impl Flusher {
         }
     }
 
-    /// Writes one batch and tells everyone.
+    /// Writes one batch and tells everyone. sled locks out all readers while it takes writes, so it gets them in
+    /// steps; a step is whole commits with their journal, and a crash leaves it whole or undone.
     fn write(&mut self, commits: Vec<Queued>) -> Result<(), StoreError> {
         let bytes: usize = commits.iter().map(|commit| commit.bytes).sum();
         let held_before = self.held.len();
         let count = commits.len();
-        let applied = self.apply(commits)?;
+        let mut applied = Applied { last: self.shared.waiters.durable(), keys: Vec::new() };
+        let mut step = Vec::new();
+        let mut keys = 0;
+        for commit in commits {
+            if keys > 0 && keys + commit.writes.len() > self.shared.options.apply_keys_max {
+                self.apply(std::mem::take(&mut step), &mut applied)?;
+                keys = 0;
+            }
+            keys += commit.writes.len();
+            step.push(commit);
+        }
+        self.apply(step, &mut applied)?;
         guarded("cannot flush the database", || self.shared.db.flush())?;
         self.sync().map_err(|e| StoreError::new("cannot sync the database", e))?;
+        self.shared.batches.fetch_add(1, Ordering::Relaxed);
 
         self.shared.waiters.advance(applied.last);
-        self.shared.staging.retire(applied.keys.keys(), applied.last);
+        self.shared.staging.retire(&applied.keys, applied.last);
         let mut queue = lock(&self.shared.queue);
         queue.backlog = (queue.backlog + self.held.len()).saturating_sub(count + held_before);
         queue.backlog_bytes = queue.backlog_bytes.saturating_sub(bytes);
         Ok(())
     }
 
-    /// Gives the commits and the journal's writes to sled in one batch, which a crash leaves whole or undone.
-    fn apply(&mut self, commits: Vec<Queued>) -> Result<Applied, StoreError> {
-        let durable = self.shared.waiters.durable();
-        let last = commits.last().map_or(durable, |commit| commit.sequence);
+    /// Gives commits and the journal's part to sled in one batch.
+    fn apply(&mut self, commits: Vec<Queued>, applied: &mut Applied) -> Result<(), StoreError> {
+        let last = commits.last().map_or(applied.last, |commit| commit.sequence);
         let mut keys = HashMap::with_capacity(commits.iter().map(|commit| commit.writes.len()).sum());
         for commit in commits {
             if !commit.journal.is_empty() {
@@ -244,8 +256,9 @@ impl Flusher {
         batch.insert(&META_KEY, chunks::meta(last, now));
         guarded("cannot write to the database", || self.shared.db.apply_batch(batch))?;
         *total = now;
-        self.shared.batches.fetch_add(1, Ordering::Relaxed);
-        Ok(Applied { last, keys })
+        applied.last = last;
+        applied.keys.extend(keys.into_keys());
+        Ok(())
     }
 
     /// Adds one change with its parts, removes the parts of the value before it, and tells by how many the number

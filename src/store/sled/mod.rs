@@ -37,7 +37,8 @@ pub struct SledOptions {
     pub cache_bytes: u64,
     /// A file that only takes up space, so that a full disk can still be opened; zero for none. Default 64 MiB.
     pub ballast_bytes: u64,
-    /// With less free space than this, bytes, commits are refused; looked at once a second at most. Default 256 MiB.
+    /// With less free space than this, bytes, changes are refused; with less than half of it, journal entries alone
+    /// too, without which nobody may read. Looked at once a second at most. Default 256 MiB.
     pub free_bytes_min: u64,
     /// How long a commit of a journal entry alone may wait for the disk. Default 100 ms.
     pub journal_delay: Duration,
@@ -48,10 +49,13 @@ pub struct SledOptions {
     /// The same in bytes of keys, values and entries; a commit that finds nothing waiting is always taken.
     /// Default 64 MiB.
     pub backlog_bytes_max: usize,
-    /// Keys in a batch, if it has more than one commit: sled's memory grows with a batch. Default 1000.
+    /// Keys written with one sync, if they are of more than one commit. Default 1000.
     pub batch_keys_max: usize,
     /// The same in bytes. Default 1 MiB.
     pub batch_bytes_max: usize,
+    /// Keys given to sled at once, if they are of more than one commit: about a hundredth of a millisecond each, in
+    /// which nobody can read from sled. Default 128.
+    pub apply_keys_max: usize,
 }
 
 impl SledOptions {
@@ -68,6 +72,7 @@ impl SledOptions {
             backlog_bytes_max: 64 << 20,
             batch_keys_max: 1000,
             batch_bytes_max: 1 << 20,
+            apply_keys_max: 128,
         }
     }
 }
@@ -76,8 +81,6 @@ impl SledOptions {
 pub struct Sled {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    /// Freed last, when sled is closed.
-    _lock: File,
 }
 
 /// What the callers and the flusher share.
@@ -95,6 +98,8 @@ struct Shared {
     keys: Mutex<u64>,
     /// Batches written since the start.
     batches: AtomicU64,
+    /// Freed last, when sled is closed.
+    _lock: File,
 }
 
 /// A value in parts may be replaced while it is read; so many times it is read anew.
@@ -115,11 +120,12 @@ impl Sled {
             latest: AtomicU64::new(opened.last.0),
             keys: Mutex::new(opened.keys),
             batches: AtomicU64::new(0),
+            _lock: opened.lock,
         });
         let flusher = Flusher::new(shared.clone(), opened.data);
         let thread = thread::Builder::new().name("store-flusher".into()).spawn(move || flusher.run());
         let thread = thread.map_err(|e| StoreError::new("cannot start the thread that writes", e))?;
-        Ok(Self { shared, thread: Some(thread), _lock: opened.lock })
+        Ok(Self { shared, thread: Some(thread) })
     }
 
     /// Counts all keys and compares with the number written in the last batch: a flipped bit can make sled lose a
@@ -185,7 +191,9 @@ impl Drop for Sled {
     fn drop(&mut self) {
         lock(&self.shared.queue).closing = true;
         self.shared.wake.notify_one();
+        // A wake may own the last reference; then the flusher ends by itself, after the wake.
         if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
             && thread.join().is_err()
         {
             tracing::error!("the thread that writes the store panicked");
@@ -313,7 +321,7 @@ impl Shared {
         if let Some(why) = &queue.failed {
             return Err(CommitError::Store(failure(why)));
         }
-        self.check_space(&mut queue).map_err(CommitError::Store)?;
+        self.check_space(&mut queue, !writes.is_empty()).map_err(CommitError::Store)?;
         if queue.backlog >= self.options.backlog_commits_max
             || (queue.backlog_bytes > 0 && queue.backlog_bytes + bytes > self.options.backlog_bytes_max)
         {
@@ -348,20 +356,20 @@ impl Shared {
     }
 
     /// Refuses to fill the disk to the brim: a full one poisons sled.
-    fn check_space(&self, queue: &mut Queue) -> Result<(), StoreError> {
+    fn check_space(&self, queue: &mut Queue, changes: bool) -> Result<(), StoreError> {
         const EVERY: Duration = Duration::from_secs(1);
         let now = Instant::now();
-        let enough = match queue.space {
-            Some((when, enough)) if now.duration_since(when) < EVERY => enough,
+        let free = match queue.space {
+            Some((when, free)) if now.duration_since(when) < EVERY => free,
             _ => {
                 let free = open::free_bytes(&self.options.dir);
                 let free = free.map_err(|e| StoreError::new("cannot tell the free space of the data directory", e))?;
-                let enough = free >= self.options.free_bytes_min;
-                queue.space = Some((now, enough));
-                enough
+                queue.space = Some((now, free));
+                free
             }
         };
-        if enough { Ok(()) } else { Err(StoreError::plain("the disk is nearly full: the store only reads")) }
+        let needed = if changes { self.options.free_bytes_min } else { self.options.free_bytes_min / 2 };
+        if free >= needed { Ok(()) } else { Err(StoreError::plain("the disk is nearly full: the store only reads")) }
     }
 }
 

@@ -180,6 +180,7 @@ fn sync_new_files(dir: &Path) -> io::Result<()> {
 fn write_ballast(path: &Path, bytes: u64) -> io::Result<()> {
     let write = || -> io::Result<()> {
         let mut file = File::create(path)?;
+        #[cfg(target_os = "linux")]
         match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
             Ok(()) => return Ok(()),
             Err(rustix::io::Errno::OPNOTSUPP) => {}

@@ -80,12 +80,11 @@ impl Staging {
     }
 
     /// Removes those of `keys` that no commit after `up_to` has changed.
-    pub fn retire<'a>(&self, keys: impl Iterator<Item = &'a IVec>, up_to: Sequence) {
-        let mut keys = keys.peekable();
-        while keys.peek().is_some() {
+    pub fn retire(&self, keys: &[IVec], up_to: Sequence) {
+        for step in keys.chunks(RETIRE_STEP) {
             let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
             self.retired.fetch_add(1, Ordering::SeqCst);
-            for key in keys.by_ref().take(RETIRE_STEP) {
+            for key in step {
                 if table.get(key).is_some_and(|staged| staged.sequence <= up_to) {
                     table.remove(key);
                 }

@@ -61,7 +61,7 @@ fn scratch() -> Scratch {
 /// Small batches, so that a test goes through many.
 fn scratch_in_small_batches() -> Scratch {
     let dir = tempfile::tempdir().unwrap();
-    let options = SledOptions { batch_keys_max: 3, batch_bytes_max: 2000, ..options(dir.path()) };
+    let options = SledOptions { batch_keys_max: 5, batch_bytes_max: 2000, apply_keys_max: 2, ..options(dir.path()) };
     Scratch { store: Sled::open(options).unwrap(), dir }
 }
 
@@ -208,8 +208,46 @@ fn a_nearly_full_disk_is_read_only() {
         other => panic!("{other:?}"),
     }
     assert_eq!(value(&store, b"a").unwrap(), b"1");
+    assert!(store.commit(Commit { journal: b"a read".to_vec(), ..Commit::default() }).is_err());
     store = store.reopen();
     commit(&store, vec![put(b"a", b"2")]);
+
+    // Between the limit and half of it, what only reads goes on.
+    let Scratch { store: open, dir } = store;
+    drop(open);
+    let free = open::free_bytes(dir.path()).unwrap();
+    let store = Sled::open(SledOptions { free_bytes_min: free / 2 * 3, ..options(dir.path()) }).unwrap();
+    assert!(store.commit(Commit { writes: vec![put(b"a", b"3")], ..Commit::default() }).is_err());
+    store.commit(Commit { journal: b"a read".to_vec(), ..Commit::default() }).unwrap();
+}
+
+#[test]
+fn a_wake_may_own_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow = SledOptions { journal_delay: Duration::from_secs(3600), ..options(dir.path()) };
+    let store = Arc::new(Sled::open(slow).unwrap());
+    // An entry alone: it is not durable before somebody waits.
+    let sequence = store.commit(Commit { journal: b"e".to_vec(), ..Commit::default() }).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let (gate, opened) = std::sync::mpsc::channel();
+    let own = store.clone();
+    let wake = move |outcome: Result<(), StoreError>| {
+        opened.recv().unwrap();
+        drop(own);
+        sender.send(outcome.is_ok()).unwrap();
+    };
+    store.when_durable(sequence, Box::new(wake));
+    drop(store);
+    gate.send(()).unwrap();
+    assert!(receiver.recv().unwrap());
+    // The flusher closes it now.
+    let store = loop {
+        match Sled::open(options(dir.path())) {
+            Ok(store) => break store,
+            Err(_) => thread::yield_now(),
+        }
+    };
+    assert_eq!(store.durable(), sequence);
 }
 
 #[test]
@@ -358,7 +396,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A key of the model; one is a prefix of others.
 fn key(n: u8) -> Vec<u8> {
-    vec![b'k'; 1 + usize::from(n / 8)].into_iter().chain((n % 8 > 0).then_some(n)).collect()
+    vec![b'k'; 1 + usize::from(n / 8)].into_iter().chain((!n.is_multiple_of(8)).then_some(n)).collect()
 }
 
 type Model = BTreeMap<Vec<u8>, (Sequence, Vec<u8>)>;

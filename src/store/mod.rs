@@ -5,18 +5,37 @@
 //! Every commit has a sequence number, rising by one; a value remembers the number of the commit that wrote it,
 //! and that number is its version. Numbers go on rising over restarts. A commit is visible at once and durable
 //! later: whoever answers a client on the strength of a value waits until `durable()` has reached its number.
+//!
+//! # Keys and values
+//! A key has at most [`KEY_BYTES_MAX`] bytes and does not begin with the byte [`RESERVED`], which marks what a
+//! driver keeps for itself; a value has at most [`VALUE_BYTES_MAX`] bytes. Anything else is an error.
+//!
+//! # The journal
+//! Keys that the journal writes are the journal's alone: no commit writes or expects them. Their version is the
+//! last commit of the batch that recorded them.
 
 mod faults;
 mod memory;
 mod sled;
 #[cfg(test)]
 mod suite;
+mod waiters;
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::faults::{FaultPlan, Faults};
 pub use self::memory::Memory;
 pub use self::sled::{Sled, SledOptions};
+
+/// Longest key, bytes. Sixteen keys with chunks of values stay below the size at which sled leaves its log.
+pub const KEY_BYTES_MAX: usize = 1024;
+
+/// Longest value, bytes: far above any KMIP message, far below what one batch may hold in memory.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// First byte of keys that drivers keep for themselves.
+pub const RESERVED: u8 = 0xFF;
 
 /// The number of a commit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -127,10 +146,13 @@ pub trait Store: Send + Sync {
     /// Reads one key.
     fn get(&self, key: &[u8]) -> Result<Read, StoreError>;
 
-    /// Reads at most `limit` keys that have values, in rising order or, with `backwards`, in falling order.
+    /// Reads at most `limit` keys that have values, in rising order or, with `backwards`, in falling order. Not a
+    /// snapshot: of a commit made while the scan runs, some keys may be seen and others not.
     fn scan(&self, range: Range<'_>, limit: usize, backwards: bool) -> Result<Vec<(Vec<u8>, Read)>, StoreError>;
 
-    /// The highest sequence number given so far. A scan may have missed removals up to this number.
+    /// The highest number of a commit that changed a key. A scan may have missed removals up to this number, so
+    /// it is the number to wait for before an answer that rests on absence. Commits of a journal entry alone do
+    /// not move it: nobody reads them, and waiting for them would be waiting for the journal's delay.
     fn latest(&self) -> Sequence;
 
     /// Commits all or nothing, visible at once, and gives the number to wait for.
@@ -139,7 +161,8 @@ pub trait Store: Send + Sync {
     /// Every commit up to this number survives a crash.
     fn durable(&self) -> Sequence;
 
-    /// Calls `wake` when `sequence` is durable: at once if it already is.
+    /// Calls `wake` when `sequence` is durable: at once if it already is. Waiting for a commit of a journal entry
+    /// alone hurries it to the disk.
     fn when_durable(&self, sequence: Sequence, wake: Wake);
 
     /// Blocks until `sequence` is durable. For tools and tests; the server uses `when_durable`.
@@ -149,6 +172,40 @@ pub trait Store: Send + Sync {
         receiver.recv().unwrap_or_else(|_| Err(StoreError::plain("the store closed before the commit was durable")))
     }
 
-    /// Hands over what writes the journal; entries committed before are kept for it.
+    /// Hands over what writes the journal; entries committed before are kept for it and written first. Their
+    /// commits may become durable before that, so set the journal before the first commit whose entry matters.
     fn set_journal(&self, journal: Box<dyn Journal>);
+}
+
+/// Refuses what no driver stores.
+fn check_key(key: &[u8]) -> Result<(), StoreError> {
+    if key.first() == Some(&RESERVED) {
+        return Err(StoreError::plain("a key begins with the byte that is reserved for the store"));
+    }
+    if key.len() > KEY_BYTES_MAX {
+        return Err(StoreError::plain("a key is too long for the store"));
+    }
+    Ok(())
+}
+
+/// The same for changes.
+fn check_writes(writes: &[Write]) -> Result<(), StoreError> {
+    for write in writes {
+        check_key(&write.key)?;
+        if write.value.as_ref().is_some_and(|value| value.len() > VALUE_BYTES_MAX) {
+            return Err(StoreError::plain("a value is too long for the store"));
+        }
+    }
+    Ok(())
+}
+
+/// The part of a range that clients may see.
+fn clamp(range: Range<'_>) -> Option<(&[u8], &[u8])> {
+    let end = range.end.min(&[RESERVED]);
+    (range.start < end).then_some((range.start, end))
+}
+
+/// Locks, also after another thread panicked: what these locks guard is changed in steps that cannot panic halfway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,244 @@
+//! The driver for tests and simulation: everything in memory, durable at once or when the test says so.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Mutex;
+
+use super::waiters::Waiters;
+use super::{
+    Commit, CommitError, Journal, Range, Read, Sequence, Store, StoreError, Wake, Write, check_key, check_writes,
+    clamp, lock,
+};
+
+type Table = BTreeMap<Vec<u8>, (Sequence, Option<Vec<u8>>)>;
+
+/// A store in memory.
+pub struct Memory {
+    state: Mutex<State>,
+    waiters: Waiters,
+}
+
+struct State {
+    last: Sequence,
+    latest: Sequence,
+    /// What readers see; a removed key stays, without value, until its removal is durable.
+    visible: Table,
+    /// What a crash leaves. None where every commit is durable at once.
+    durable: Option<Table>,
+    /// Commits that are not durable yet, in order.
+    pending: Vec<Pending>,
+    /// Entries without a journal.
+    held: Vec<(Sequence, Vec<u8>)>,
+    journal: Option<Box<dyn Journal>>,
+}
+
+struct Pending {
+    sequence: Sequence,
+    writes: Vec<Write>,
+    journal: Vec<u8>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Memory {
+    /// An empty store where a commit is durable when it returns.
+    pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// An empty store where commits become durable by `make_durable` alone.
+    pub fn manual() -> Self {
+        Self::with(Some(Table::new()))
+    }
+
+    fn with(durable: Option<Table>) -> Self {
+        let state = State {
+            last: Sequence(0),
+            latest: Sequence(0),
+            visible: Table::new(),
+            durable,
+            pending: Vec::new(),
+            held: Vec::new(),
+            journal: None,
+        };
+        Self { state: Mutex::new(state), waiters: Waiters::new(Sequence(0)) }
+    }
+
+    /// Makes every commit up to `up_to` durable, as one batch.
+    pub fn make_durable(&self, up_to: Sequence) {
+        let reached = lock(&self.state).make_durable(up_to);
+        // Another thread may have come further in the meantime; the number never falls.
+        if reached > self.waiters.durable() {
+            self.waiters.advance(reached);
+        }
+    }
+
+    /// What the loss of power leaves of a `manual` store, opened anew: commits that were not durable are gone, those
+    /// who wait for one get an error, their numbers are given again, and there is no journal. A store that is
+    /// durable at once loses nothing but the journal.
+    pub fn crash(&self) {
+        {
+            let mut state = lock(&self.state);
+            state.journal = None;
+            state.held = Vec::new();
+            state.pending = Vec::new();
+            if let Some(durable) = &state.durable {
+                state.visible = durable.clone();
+                state.last = self.waiters.durable();
+                state.latest = state.last;
+            }
+        }
+        self.waiters.lose();
+    }
+}
+
+impl State {
+    fn make_durable(&mut self, up_to: Sequence) -> Sequence {
+        let count = self.pending.partition_point(|pending| pending.sequence <= up_to);
+        let batch: Vec<Pending> = self.pending.drain(..count).collect();
+        let Some(reached) = batch.last().map(|pending| pending.sequence) else { return Sequence(0) };
+        for Pending { sequence, writes, journal } in batch {
+            if !journal.is_empty() {
+                self.held.push((sequence, journal));
+            }
+            for write in writes {
+                self.settle(write, sequence);
+            }
+        }
+        self.record(reached);
+        reached
+    }
+
+    /// Lets the journal write what is held.
+    fn record(&mut self, last: Sequence) {
+        let Some(journal) = self.journal.as_mut().filter(|_| !self.held.is_empty()) else { return };
+        let writes = journal.write(&std::mem::take(&mut self.held));
+        for write in writes {
+            self.visible.insert(write.key.clone(), (last, write.value.clone()));
+            self.settle(write, last);
+        }
+    }
+
+    /// A change that readers see already is now durable.
+    fn settle(&mut self, Write { key, value }: Write, sequence: Sequence) {
+        let removed_here = |(at, visible): &(Sequence, Option<Vec<u8>>)| *at == sequence && visible.is_none();
+        if self.visible.get(&key).is_some_and(removed_here) {
+            self.visible.remove(&key);
+        }
+        if let Some(durable) = &mut self.durable {
+            match value {
+                Some(value) => drop(durable.insert(key, (sequence, Some(value)))),
+                None => drop(durable.remove(&key)),
+            }
+        }
+    }
+}
+
+impl Store for Memory {
+    fn get(&self, key: &[u8]) -> Result<Read, StoreError> {
+        check_key(key)?;
+        Ok(match lock(&self.state).visible.get(key) {
+            Some((sequence, value)) => Read { value: value.clone(), sequence: *sequence },
+            None => Read { value: None, sequence: Sequence(0) },
+        })
+    }
+
+    fn scan(&self, range: Range<'_>, limit: usize, backwards: bool) -> Result<Vec<(Vec<u8>, Read)>, StoreError> {
+        let Some((start, end)) = clamp(range) else { return Ok(Vec::new()) };
+        let state = lock(&self.state);
+        let range = state.visible.range::<[u8], _>((Bound::Included(start), Bound::Excluded(end)));
+        let own = |(key, (sequence, value)): (&Vec<u8>, &(Sequence, Option<Vec<u8>>))| {
+            value.as_ref().map(|value| (key.clone(), Read { value: Some(value.clone()), sequence: *sequence }))
+        };
+        Ok(if backwards {
+            range.rev().filter_map(own).take(limit).collect()
+        } else {
+            range.filter_map(own).take(limit).collect()
+        })
+    }
+
+    fn latest(&self) -> Sequence {
+        lock(&self.state).latest
+    }
+
+    fn commit(&self, commit: Commit) -> Result<Sequence, CommitError> {
+        check_writes(&commit.writes).map_err(CommitError::Store)?;
+        let mut state = lock(&self.state);
+        for expect in &commit.expect {
+            check_key(&expect.key).map_err(CommitError::Store)?;
+            let version =
+                state.visible.get(&expect.key).and_then(|(sequence, value)| value.as_ref().map(|_| *sequence));
+            if version != expect.version {
+                return Err(CommitError::Conflict);
+            }
+        }
+        let sequence = Sequence(state.last.0 + 1);
+        state.last = sequence;
+        if !commit.writes.is_empty() {
+            state.latest = sequence;
+        }
+        for write in &commit.writes {
+            state.visible.insert(write.key.clone(), (sequence, write.value.clone()));
+        }
+        state.pending.push(Pending { sequence, writes: commit.writes, journal: commit.journal });
+        let at_once = state.durable.is_none();
+        drop(state);
+        if at_once {
+            self.make_durable(sequence);
+        }
+        Ok(sequence)
+    }
+
+    fn durable(&self) -> Sequence {
+        self.waiters.durable()
+    }
+
+    fn when_durable(&self, sequence: Sequence, wake: Wake) {
+        self.waiters.wait(sequence, wake);
+    }
+
+    fn set_journal(&self, journal: Box<dyn Journal>) {
+        let mut state = lock(&self.state);
+        state.journal = Some(journal);
+        let durable = self.waiters.durable();
+        state.record(durable);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::suite;
+    use super::*;
+
+    suite::store_tests!(Memory::new);
+
+    fn put(key: &[u8], value: &[u8]) -> Commit {
+        Commit { writes: vec![Write { key: key.to_vec(), value: Some(value.to_vec()) }], ..Commit::default() }
+    }
+
+    #[test]
+    fn a_crash_takes_what_was_not_durable() {
+        let store = Memory::manual();
+        let first = store.commit(put(b"a", b"1")).unwrap();
+        let second = store.commit(put(b"b", b"2")).unwrap();
+        let removal = Commit { writes: vec![Write { key: b"a".to_vec(), value: None }], ..Commit::default() };
+        let third = store.commit(removal).unwrap();
+        assert_eq!(store.durable(), Sequence(0));
+        store.make_durable(first);
+        assert_eq!(store.durable(), first);
+        assert_eq!(store.get(b"a").unwrap(), Read { value: None, sequence: third });
+        let (sender, receiver) = std::sync::mpsc::channel();
+        store.when_durable(second, Box::new(move |outcome| sender.send(outcome.is_ok()).unwrap()));
+        store.crash();
+        assert!(!receiver.recv().unwrap());
+        assert_eq!(store.get(b"a").unwrap().value.unwrap(), b"1");
+        assert_eq!(store.get(b"b").unwrap().value, None);
+        assert_eq!(store.commit(put(b"c", b"3")).unwrap(), second);
+        store.make_durable(second);
+        assert_eq!(store.durable(), second);
+    }
+}

@@ -1,0 +1,317 @@
+//! The one thread that writes. It takes what is queued, asks the journal for its part, gives sled one batch, and
+//! tells everyone when the disk has it. While the disk works, the next commits gather: the slower the disk, the
+//! larger the batches.
+//!
+//! `flush` of sled 0.34.7 ends with sync_file_range, which does not survive a power cut, so `fdatasync` follows.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use sled::{Batch, IVec};
+
+use super::chunks::{self, META_KEY, PART_BYTES_MAX, Stored};
+use super::{Shared, guarded};
+use crate::store::{Journal, Sequence, StoreError, check_writes, lock};
+
+/// A commit on its way to the disk.
+pub struct Queued {
+    pub sequence: Sequence,
+    /// Values in stored form, see `chunks::whole`.
+    pub writes: Vec<(IVec, Option<IVec>)>,
+    pub journal: Vec<u8>,
+    /// Weight in the backlog, bytes.
+    pub bytes: usize,
+}
+
+/// What waits, and what the flusher must know about it. One mutex guards it; commits are numbered under it.
+#[derive(Default)]
+pub struct Queue {
+    /// The last number given.
+    pub last: Sequence,
+    /// In order of their numbers.
+    commits: VecDeque<Queued>,
+    /// How many of them change keys, and so cannot wait.
+    writing: usize,
+    /// How many of them have a journal entry.
+    entries: usize,
+    /// Since when the oldest commit of an entry alone may be waiting.
+    since: Option<Instant>,
+    /// Somebody waits for this commit.
+    pub wanted: Sequence,
+    /// Commits that are not durable yet, with those being written, and entries that wait for a journal.
+    pub backlog: usize,
+    /// The same in bytes.
+    pub backlog_bytes: usize,
+    /// A journal on its way to the flusher.
+    pub journal: Option<Box<dyn Journal>>,
+    /// The flusher sleeps.
+    pub idle: bool,
+    /// The store is being dropped.
+    pub closing: bool,
+    /// Why nothing can be written any more.
+    pub failed: Option<Arc<str>>,
+    /// When free space was last looked at, and how many bytes there were.
+    pub space: Option<(Instant, u64)>,
+}
+
+impl Queue {
+    /// An empty queue after the commit `last`.
+    pub fn after(last: Sequence) -> Self {
+        Self { last, ..Self::default() }
+    }
+
+    /// Adds a commit. True if the flusher must know of it now; commits of an entry alone do not wake it one by one.
+    pub fn push(&mut self, commit: Queued, entries_max: usize) -> bool {
+        let changes = !commit.writes.is_empty();
+        self.backlog += 1;
+        self.backlog_bytes += commit.bytes;
+        self.entries += usize::from(!commit.journal.is_empty());
+        self.writing += usize::from(changes);
+        let first = self.since.is_none();
+        if !changes {
+            self.since.get_or_insert_with(Instant::now);
+        }
+        self.commits.push_back(commit);
+        changes || first || self.entries >= entries_max
+    }
+
+    /// The next batch: whole commits, at least one, up to the limits.
+    fn take(&mut self, shared: &Shared) -> Vec<Queued> {
+        let options = &shared.options;
+        let (mut keys, mut bytes, mut entries) = (0, 0, 0);
+        let mut taken = Vec::new();
+        while let Some(next) = self.commits.front() {
+            keys += next.writes.len();
+            bytes += next.bytes;
+            entries += usize::from(!next.journal.is_empty());
+            let full = keys > options.batch_keys_max
+                || bytes > options.batch_bytes_max
+                || entries > options.journal_entries_max;
+            if full && !taken.is_empty() {
+                break;
+            }
+            let Some(next) = self.commits.pop_front() else { break };
+            self.writing -= usize::from(!next.writes.is_empty());
+            self.entries -= usize::from(!next.journal.is_empty());
+            taken.push(next);
+        }
+        self.since = (!self.commits.is_empty()).then(Instant::now);
+        taken
+    }
+
+    /// There is something to write that should not wait.
+    fn is_due(&self, shared: &Shared, now: Instant) -> bool {
+        let options = &shared.options;
+        self.writing > 0
+            || self.entries >= options.journal_entries_max
+            || self.commits.front().is_some_and(|front| {
+                self.closing
+                    || front.sequence <= self.wanted
+                    || self.since.is_some_and(|since| now.duration_since(since) >= options.journal_delay)
+            })
+    }
+}
+
+/// The thread's own state.
+pub struct Flusher {
+    shared: Arc<Shared>,
+    data: File,
+    journal: Option<Box<dyn Journal>>,
+    /// Entries committed while there is no journal.
+    held: Vec<(Sequence, Vec<u8>)>,
+    /// Blob files that are synced. There should never be any.
+    blobs: HashSet<OsString>,
+}
+
+/// What sled has and the disk may not.
+struct Applied {
+    last: Sequence,
+    keys: Vec<IVec>,
+}
+
+impl Flusher {
+    pub fn new(shared: Arc<Shared>, data: File) -> Self {
+        Self { shared, data, journal: None, held: Vec::new(), blobs: HashSet::new() }
+    }
+
+    /// Runs until the store is dropped or a write fails.
+    pub fn run(mut self) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            while let Some(batch) = self.next() {
+                self.write(batch)?;
+            }
+            Ok::<(), StoreError>(())
+        }));
+        let why: Arc<str> = match outcome {
+            Ok(Ok(())) => "the store is closed".into(),
+            Ok(Err(error)) => error.to_string().into(),
+            Err(_) => "the storage engine or the journal panicked".into(),
+        };
+        let mut queue = lock(&self.shared.queue);
+        if !queue.closing {
+            tracing::error!(%why, "the store can no longer write");
+        } else if !self.held.is_empty() {
+            tracing::warn!(entries = self.held.len(), "the store closed with journal entries and no journal");
+        }
+        queue.failed = Some(why.clone());
+        queue.commits = VecDeque::new();
+        drop(queue);
+        self.shared.waiters.fail(why);
+    }
+
+    /// Waits for the next batch; None at the end.
+    fn next(&mut self) -> Option<Vec<Queued>> {
+        let shared = self.shared.clone();
+        let mut queue = lock(&shared.queue);
+        loop {
+            if let Some(journal) = queue.journal.take() {
+                self.journal = Some(journal);
+                if !self.held.is_empty() {
+                    return Some(queue.take(&shared));
+                }
+            }
+            let now = Instant::now();
+            if queue.is_due(&shared, now) {
+                return Some(queue.take(&shared));
+            }
+            if queue.closing {
+                return None;
+            }
+            queue.idle = true;
+            queue = match queue.since {
+                Some(since) => {
+                    let left = (since + shared.options.journal_delay).saturating_duration_since(now);
+                    shared.wake.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
+            queue.idle = false;
+        }
+    }
+
+    /// Writes one batch and tells everyone. sled locks out all readers while it takes writes, so it gets them in
+    /// steps; a step is whole commits with their journal, and a crash leaves it whole or undone.
+    fn write(&mut self, commits: Vec<Queued>) -> Result<(), StoreError> {
+        let bytes: usize = commits.iter().map(|commit| commit.bytes).sum();
+        let held_before = self.held.len();
+        let count = commits.len();
+        let mut applied = Applied { last: self.shared.waiters.durable(), keys: Vec::new() };
+        let mut step = Vec::new();
+        let mut keys = 0;
+        for commit in commits {
+            if keys > 0 && keys + commit.writes.len() > self.shared.options.apply_keys_max {
+                self.apply(std::mem::take(&mut step), &mut applied)?;
+                keys = 0;
+            }
+            keys += commit.writes.len();
+            step.push(commit);
+        }
+        self.apply(step, &mut applied)?;
+        guarded("cannot flush the database", || self.shared.db.flush())?;
+        self.sync().map_err(|e| StoreError::new("cannot sync the database", e))?;
+        self.shared.batches.fetch_add(1, Ordering::Relaxed);
+
+        self.shared.waiters.advance(applied.last);
+        self.shared.staging.retire(&applied.keys, applied.last);
+        let mut queue = lock(&self.shared.queue);
+        queue.backlog = (queue.backlog + self.held.len()).saturating_sub(count + held_before);
+        queue.backlog_bytes = queue.backlog_bytes.saturating_sub(bytes);
+        Ok(())
+    }
+
+    /// Gives commits and the journal's part to sled in one batch.
+    fn apply(&mut self, commits: Vec<Queued>, applied: &mut Applied) -> Result<(), StoreError> {
+        let last = commits.last().map_or(applied.last, |commit| commit.sequence);
+        let mut keys = HashMap::with_capacity(commits.iter().map(|commit| commit.writes.len()).sum());
+        for commit in commits {
+            if !commit.journal.is_empty() {
+                self.held.push((commit.sequence, commit.journal));
+            }
+            keys.extend(commit.writes.into_iter().map(|(key, value)| (key, (commit.sequence, value))));
+        }
+        if let Some(journal) = self.journal.as_mut().filter(|_| !self.held.is_empty()) {
+            let writes = journal.write(&self.held);
+            check_writes(&writes)?;
+            self.held.clear();
+            for write in writes {
+                let mut value = write.value.as_deref().map(chunks::whole);
+                value.iter_mut().for_each(|value| chunks::stamp(value, last));
+                keys.insert(IVec::from(write.key), (last, value));
+            }
+        }
+
+        // Held until sled has the batch, so that a count sees all of it or nothing.
+        let mut total = lock(&self.shared.keys);
+        let mut batch = Batch::default();
+        let mut now = *total;
+        for (key, (sequence, value)) in &keys {
+            now = now.wrapping_add_signed(self.add(&mut batch, key, *sequence, value.as_ref())?);
+        }
+        batch.insert(&META_KEY, chunks::meta(last, now));
+        guarded("cannot write to the database", || self.shared.db.apply_batch(batch))?;
+        *total = now;
+        applied.last = last;
+        applied.keys.extend(keys.into_keys());
+        Ok(())
+    }
+
+    /// Adds one change with its parts, removes the parts of the value before it, and tells by how many the number
+    /// of keys changes.
+    fn add(&self, batch: &mut Batch, key: &IVec, sequence: Sequence, value: Option<&IVec>) -> Result<i64, StoreError> {
+        let old = guarded("cannot read the database", || self.shared.db.get(key))?;
+        let mut change = 0;
+        if let Some(old) = &old {
+            let old = chunks::parse(old)?;
+            for part in 0..old.parts() {
+                batch.remove(chunks::part_key(key, old.sequence(), part));
+            }
+            change -= 1 + old.parts() as i64;
+        }
+        match value {
+            None if old.is_none() => {}
+            None => batch.remove(key),
+            Some(value) => {
+                let bytes = chunks::bytes(value);
+                change += 1;
+                if bytes.len() <= PART_BYTES_MAX {
+                    batch.insert(key, value);
+                } else {
+                    let stored = Stored::Parts(sequence, bytes.len());
+                    change += stored.parts() as i64;
+                    batch.insert(key, chunks::head(sequence, bytes.len()));
+                    for (part, bytes) in bytes.chunks(PART_BYTES_MAX).enumerate() {
+                        batch.insert(chunks::part_key(key, sequence, part), bytes);
+                    }
+                }
+            }
+        }
+        Ok(change)
+    }
+
+    /// What sled's flush leaves out.
+    fn sync(&mut self) -> io::Result<()> {
+        let dir = self.shared.options.dir.join("blobs");
+        let mut fresh = false;
+        for entry in fs::read_dir(&dir)? {
+            let entry = entry?;
+            if !self.blobs.contains(&entry.file_name()) {
+                match File::open(entry.path()).and_then(|file| file.sync_all()) {
+                    Ok(()) => fresh = self.blobs.insert(entry.file_name()),
+                    // Replaced by sled's own cleaning.
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        if fresh {
+            File::open(&dir)?.sync_all()?;
+        }
+        self.data.sync_data()
+    }
+}

@@ -14,6 +14,7 @@
 //! | `cli` | the commands |
 
 pub mod base;
+pub mod model;
 pub mod proto;
 pub mod registry;
 pub mod store;

@@ -1,0 +1,120 @@
+//! Finding objects: which rows or records to walk for a search, newest first. Whether an object that was walked
+//! matches is for the caller to say.
+
+use super::index::{attribute_prefix, is_indexed, owned_prefix};
+use super::keys::{Kind, after, key};
+use super::seal::Class;
+use super::{Keep, KeepError, Kept};
+use crate::base::Value;
+use crate::registry::Tag;
+use crate::store::{Range, Sequence};
+
+/// Rows read from the store at a time.
+const PAGE: usize = 512;
+
+/// Where to look.
+#[derive(Debug)]
+pub struct Search<'a> {
+    /// Whose objects; None for those of everybody.
+    pub owner: Option<&'a str>,
+    /// Whole values that the objects must have. The first one with an index decides which rows are walked.
+    pub values: &'a [(Tag, &'a Value)],
+}
+
+impl Keep {
+    /// Shows the candidates of a search, newest first, until `show` says stop by returning false.
+    pub fn find(
+        &self,
+        search: &Search<'_>,
+        seen: &mut Sequence,
+        show: &mut dyn FnMut(Kept) -> bool,
+    ) -> Result<(), KeepError> {
+        // A search may rest on what is not there.
+        *seen = (*seen).max(self.store().latest());
+        let by = search.values.iter().find(|(tag, _)| is_indexed(*tag));
+        let prefix = |owner: &str| match by {
+            Some((tag, value)) => attribute_prefix(self.seal(), owner, *tag, value),
+            None => owned_prefix(self.seal(), owner),
+        };
+        match search.owner {
+            Some(owner) => self.walk(&prefix(owner), seen, show),
+            None => {
+                let mut found = Vec::new();
+                for owner in self.owners()? {
+                    self.rows(&prefix(&owner), &mut |order, id| found.push((order, id)))?;
+                }
+                found.sort_unstable_by(|one, other| other.cmp(one));
+                for (_, id) in found {
+                    if let Some(kept) = self.load(&id, seen)?
+                        && !show(kept)
+                    {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Walks the rows with a prefix from the newest, page by page.
+    fn walk(&self, prefix: &[u8], seen: &mut Sequence, show: &mut dyn FnMut(Kept) -> bool) -> Result<(), KeepError> {
+        let mut end = after(prefix);
+        loop {
+            let page = self.store().scan(Range { start: prefix, end: &end }, PAGE, true)?;
+            let full = page.len() == PAGE;
+            for (row, read) in page {
+                let id = String::from_utf8(read.value.unwrap_or_default()).unwrap_or_default();
+                end = row;
+                if let Some(kept) = self.load(&id, seen)?
+                    && !show(kept)
+                {
+                    return Ok(());
+                }
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    fn rows(&self, prefix: &[u8], show: &mut dyn FnMut(u64, String)) -> Result<(), KeepError> {
+        let mut end = after(prefix);
+        loop {
+            let page = self.store().scan(Range { start: prefix, end: &end }, PAGE, true)?;
+            let full = page.len() == PAGE;
+            for (row, read) in page {
+                let order = row.get(prefix.len()..prefix.len() + 8).and_then(|bytes| bytes.try_into().ok());
+                let id = String::from_utf8(read.value.unwrap_or_default()).unwrap_or_default();
+                show(order.map_or(0, u64::from_be_bytes), id);
+                end = row;
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The names of all who own objects.
+    pub fn owners(&self) -> Result<Vec<String>, KeepError> {
+        let mut owners = Vec::new();
+        let mut start = key(Kind::Owner, &[]);
+        let end = after(&start);
+        loop {
+            let page = self.store().scan(Range { start: &start, end: &end }, PAGE, false)?;
+            let full = page.len() == PAGE;
+            for (place, read) in page {
+                let sealed = read.value.unwrap_or_default();
+                let plain = self
+                    .seal()
+                    .open(Class::Server, &place, &sealed)
+                    .map_err(|error| KeepError::Seal("the list of owners".to_owned(), error))?;
+                owners.push(String::from_utf8_lossy(&plain).into_owned());
+                start = place;
+                start.push(0);
+            }
+            if !full {
+                return Ok(owners);
+            }
+        }
+    }
+}

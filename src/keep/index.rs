@@ -1,0 +1,85 @@
+//! Which attributes an object can be found by without reading every record, and the rows that make it so. A row's
+//! key holds a keyed hash of owner, attribute and value, so the disk tells no names; its end is the object's order,
+//! so rows of one value are sorted by age.
+
+use super::keys::{Kind, key};
+use super::seal::Seal;
+use crate::base::Value;
+use crate::model::ManagedObject;
+use crate::model::lifecycle::is_destroyed;
+use crate::model::link::is_link;
+use crate::registry::{State, Tag};
+use crate::ttlv::Writer;
+
+/// Attributes with rows, besides the links: the ones that clients search by and that tell objects apart.
+const INDEXED: &[Tag] = &[
+    Tag::Name,
+    Tag::AlternativeName,
+    Tag::ApplicationSpecificInformation,
+    Tag::ObjectGroup,
+    Tag::Attribute,
+    Tag::ContactInformation,
+    Tag::Digest,
+    Tag::ShortUniqueIdentifier,
+    Tag::X_509CertificateIdentifier,
+    Tag::X_509CertificateSubject,
+    Tag::X_509CertificateIssuer,
+    Tag::CertificateSubjectCN,
+];
+
+/// Whether objects are found by whole values of this attribute.
+pub fn is_indexed(tag: Tag) -> bool {
+    INDEXED.contains(&tag) || is_link(tag)
+}
+
+/// Hash of an owner.
+pub fn owner_hash(seal: &Seal, owner: &str) -> [u8; 16] {
+    seal.index(&[b"owner", owner.as_bytes()])
+}
+
+/// What the rows of one value of one owner begin with.
+pub fn attribute_prefix(seal: &Seal, owner: &str, tag: Tag, value: &Value) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.value(tag, value);
+    let hash = seal.index(&[b"attribute", owner.as_bytes(), writer.written()]);
+    key(Kind::Attribute, &[&hash])
+}
+
+/// What the rows of all objects of one owner begin with.
+pub fn owned_prefix(seal: &Seal, owner: &str) -> Vec<u8> {
+    key(Kind::Owned, &[&owner_hash(seal, owner)])
+}
+
+/// The key that only one living object of the owner can have.
+pub fn name_key(seal: &Seal, owner: &str, name: &str) -> Vec<u8> {
+    key(Kind::Name, &[&seal.index(&[b"name", owner.as_bytes(), name.as_bytes()])])
+}
+
+/// The names that the object holds for itself alone. A destroyed object lets go of them.
+pub fn held_names(object: &ManagedObject) -> impl Iterator<Item = &str> {
+    let state = object.attributes.get(crate::model::attr::STATE).unwrap_or(State::PreActive);
+    let names = object.attributes.instances(Tag::Name);
+    names
+        .iter()
+        .filter(move |_| !is_destroyed(state))
+        .filter_map(|attribute| attribute.value.field(Tag::NameValue).and_then(Value::as_text))
+}
+
+/// Keys of all rows of an object, sorted; each holds the object's identifier.
+pub fn rows(seal: &Seal, object: &ManagedObject, order: u64) -> Vec<Vec<u8>> {
+    // Two nodes may give the same order; the hash of the identifier tells their objects apart.
+    let id = seal.index(&[b"id", object.id.as_bytes()]);
+    let ended = |mut prefix: Vec<u8>| {
+        prefix.extend_from_slice(&order.to_be_bytes());
+        prefix.extend_from_slice(&id[..4]);
+        prefix
+    };
+    let mut rows = vec![ended(owned_prefix(seal, &object.owner))];
+    for attribute in object.attributes.iter().filter(|attribute| is_indexed(attribute.tag)) {
+        rows.push(ended(attribute_prefix(seal, &object.owner, attribute.tag, &attribute.value)));
+    }
+    rows.extend(held_names(object).map(|name| name_key(seal, &object.owner, name)));
+    rows.sort_unstable();
+    rows.dedup();
+    rows
+}

@@ -1,0 +1,56 @@
+//! The keys of the store: one letter for the kind, then what it is about. Nothing here is secret by itself; what a
+//! client chose (a name, a group) is in keys only as a keyed hash.
+
+/// Everything of one kind lies between the letter and the next one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `a` + hash of owner, attribute and value + order: identifier of an object with that value.
+    Attribute = b'a' as isize,
+    /// `k` + identifier: the short secret of an object.
+    Ledger = b'k' as isize,
+    /// `m` + identifier: long material.
+    Material = b'm' as isize,
+    /// `n` + hash of owner and name: identifier of the living object that has the name.
+    Name = b'n' as isize,
+    /// `o` + identifier: the record of an object.
+    Record = b'o' as isize,
+    /// `u` + hash of owner: the owner's name, sealed.
+    Owner = b'u' as isize,
+    /// `w` + hash of owner + order: identifier of an object of that owner.
+    Owned = b'w' as isize,
+    /// `z` + name: what the server keeps for itself.
+    Server = b'z' as isize,
+}
+
+/// Joins the letter of a kind and its parts.
+pub fn key(kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(kind as u8);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// The first key after all that begin with `prefix`.
+pub fn after(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return end;
+        }
+    }
+    vec![u8::MAX]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_before_its_neighbour() {
+        assert_eq!(key(Kind::Record, &[b"id"]), b"oid");
+        assert_eq!(after(b"o"), b"p");
+        assert_eq!(after(&[b'a', 0xFF]), b"b");
+        assert_eq!(after(&[0xFF]), [0xFF]);
+    }
+}

@@ -1,0 +1,156 @@
+//! What a request wants to change, before anything is changed. A batch is one transaction; each of its items stages
+//! into a layer of its own, which joins the rest when the item succeeds and is dropped when it fails.
+
+use super::index::rows;
+use super::{Keep, KeepError, Kept};
+use crate::model::ManagedObject;
+use crate::proto::objects::Body;
+use crate::store::Sequence;
+
+/// What becomes of an object's body.
+#[derive(Debug)]
+pub enum BodyChange {
+    /// It stays.
+    Keep,
+    /// It is new.
+    Set(Body),
+    /// It is destroyed.
+    Erase,
+}
+
+/// One changed object.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) kept: Kept,
+    /// Rows that the store has for it.
+    pub(super) rows_before: Vec<Vec<u8>>,
+    pub(super) body: BodyChange,
+    /// The object vanishes with all that is known of it.
+    pub(super) gone: bool,
+}
+
+/// Staged changes of one request.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// Of the items that succeeded.
+    batch: Vec<Staged>,
+    /// Of the item that runs.
+    item: Vec<Staged>,
+    /// The highest commit that anything read so far rests on.
+    pub seen: Sequence,
+}
+
+impl Transaction {
+    /// Reads an object as this transaction sees it.
+    pub fn load(&mut self, keep: &Keep, id: &str) -> Result<Option<Kept>, KeepError> {
+        match self.staged_for(id) {
+            Some(staged) if staged.gone => Ok(None),
+            Some(staged) => Ok(Some(staged.kept.clone())),
+            None => keep.load(id, &mut self.seen),
+        }
+    }
+
+    /// The body as this transaction sees it.
+    pub fn body(&mut self, keep: &Keep, object: &ManagedObject) -> Result<Option<Body>, KeepError> {
+        let layers = self.item.iter().rev().chain(self.batch.iter().rev());
+        for staged in layers.filter(|staged| staged.kept.object.id == object.id) {
+            match &staged.body {
+                BodyChange::Keep => {}
+                BodyChange::Erase => return Ok(None),
+                BodyChange::Set(body) => {
+                    let bytes = crate::base::KeyBytes::copy_from(body.bytes.expose());
+                    return Ok(Some(Body { kind: body.kind, bytes }));
+                }
+            }
+        }
+        keep.body(object, &mut self.seen)
+    }
+
+    /// Stages an object. `kept` is what `load` gave, changed; or a new object with no version.
+    pub fn save(&mut self, keep: &Keep, kept: Kept, body: BodyChange) -> Result<(), KeepError> {
+        self.put(keep, kept, body, false)
+    }
+
+    /// Stages that an object vanishes without trace.
+    pub fn obliterate(&mut self, keep: &Keep, kept: Kept) -> Result<(), KeepError> {
+        self.put(keep, kept, BodyChange::Erase, true)
+    }
+
+    fn put(&mut self, keep: &Keep, kept: Kept, body: BodyChange, gone: bool) -> Result<(), KeepError> {
+        if let Some(staged) = self.item.iter_mut().find(|staged| staged.kept.object.id == kept.object.id) {
+            staged.kept = kept;
+            staged.gone = gone;
+            if !matches!(body, BodyChange::Keep) {
+                staged.body = body;
+            }
+            return Ok(());
+        }
+        // What the store has now decides which rows go; of a new object it has none.
+        let rows_before = match (self.batch_index(&kept.object.id), kept.version) {
+            (Some(at), _) => self.batch[at].rows_before.clone(),
+            (None, None) => Vec::new(),
+            (None, Some(_)) => match keep.load(&kept.object.id, &mut self.seen)? {
+                Some(stored) => rows(keep.seal(), &stored.object, stored.order),
+                None => Vec::new(),
+            },
+        };
+        self.item.push(Staged { kept, rows_before, body, gone });
+        Ok(())
+    }
+
+    /// The item that ran succeeded: its changes join the batch.
+    pub fn keep_item(&mut self) {
+        for staged in std::mem::take(&mut self.item) {
+            match self.batch_index(&staged.kept.object.id) {
+                Some(at) => {
+                    let before = &mut self.batch[at];
+                    before.kept = staged.kept;
+                    before.gone = staged.gone;
+                    if !matches!(staged.body, BodyChange::Keep) {
+                        before.body = staged.body;
+                    }
+                }
+                None => self.batch.push(staged),
+            }
+        }
+    }
+
+    /// The item that ran failed: its changes are dropped.
+    pub fn discard_item(&mut self) {
+        self.item.clear();
+    }
+
+    /// Everything is dropped.
+    pub fn discard_all(&mut self) {
+        self.item.clear();
+        self.batch.clear();
+    }
+
+    /// Whether anything is to be written.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty() && self.item.is_empty()
+    }
+
+    /// The objects that this transaction changed or made, as it sees them; those that vanish are not among them.
+    pub fn changed(&self) -> impl Iterator<Item = &Kept> {
+        let in_batch = self.batch.iter().filter(|staged| !self.item.iter().any(|one| one.kept.object.id == staged.kept.object.id));
+        in_batch.chain(&self.item).filter(|staged| !staged.gone).map(|staged| &staged.kept)
+    }
+
+    /// Whether the transaction changed, made or removed the object.
+    pub fn touches(&self, id: &str) -> bool {
+        self.staged_for(id).is_some()
+    }
+
+    pub(super) fn staged(&self) -> impl Iterator<Item = &Staged> {
+        self.batch.iter()
+    }
+
+    fn batch_index(&self, id: &str) -> Option<usize> {
+        self.batch.iter().position(|staged| *staged.kept.object.id == *id)
+    }
+
+    fn staged_for(&self, id: &str) -> Option<&Staged> {
+        self.item.iter().chain(&self.batch).find(|staged| *staged.kept.object.id == *id)
+    }
+}

@@ -14,10 +14,10 @@
 //! | `cli` | the commands |
 
 pub mod base;
+pub mod keep;
 pub mod model;
 pub mod proto;
 pub mod registry;
 pub mod store;
 pub mod ttlv;
 pub mod vault;
-pub mod keep;

@@ -1,0 +1,263 @@
+//! The attributes of one object: a sparse list, sorted in the order of the table, with the typed keys on top.
+//!
+//! Each instance has an index for the 1.x clients that point at it by name and index (1.4 §2.1.1): indices start at
+//! 0 and never change when other instances come or go. They count within a family, which is what 1.x calls one
+//! attribute: all links are one family, and so are the vendor attributes of one vendor and name.
+
+use super::attributes::{Key, Rule, rule};
+use super::link::is_link;
+use super::values::AttributeValue;
+use crate::base::Value;
+use crate::registry::Tag;
+
+/// One instance of an attribute.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attribute {
+    /// Which attribute.
+    pub tag: Tag,
+    /// The index within its family.
+    pub index: u32,
+    /// The value in its canonical form.
+    pub value: Value,
+}
+
+impl Attribute {
+    /// The family that the index counts in.
+    pub fn family(&self) -> Family<'_> {
+        Family::of(self.tag, &self.value)
+    }
+}
+
+/// What an index counts in, and so what a client may point at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family<'a> {
+    /// The instances with this tag. Of a link tag: those of its kind, whose indices may have gaps.
+    Tag(Tag),
+    /// All links, whatever their kind.
+    Link,
+    /// The vendor attributes with this vendor and name.
+    Vendor(&'a str, &'a str),
+}
+
+impl From<Tag> for Family<'_> {
+    fn from(tag: Tag) -> Self {
+        Self::Tag(tag)
+    }
+}
+
+impl<'a> Family<'a> {
+    /// The family of a value with this tag.
+    pub fn of(tag: Tag, value: &'a Value) -> Self {
+        match vendor_and_name(value) {
+            Some((vendor, name)) if tag == Tag::Attribute => Self::Vendor(vendor, name),
+            _ if is_link(tag) => Self::Link,
+            _ => Self::Tag(tag),
+        }
+    }
+
+    /// Whether the attribute belongs to the family.
+    pub fn contains(&self, attribute: &Attribute) -> bool {
+        match self {
+            Self::Tag(tag) => attribute.tag == *tag,
+            Self::Link => is_link(attribute.tag),
+            Self::Vendor(vendor, name) => {
+                attribute.tag == Tag::Attribute && vendor_and_name(&attribute.value) == Some((vendor, name))
+            }
+        }
+    }
+
+    /// The rule of the family; all links have the same.
+    pub fn rule(&self) -> Option<&'static Rule> {
+        rule(match self {
+            Self::Tag(tag) => *tag,
+            Self::Link => Tag::NextLink,
+            Self::Vendor(..) => Tag::Attribute,
+        })
+    }
+}
+
+/// The attributes of an object.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Attributes(Vec<Attribute>);
+
+impl Attributes {
+    /// No attributes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From instances as they were stored: sorted by tag, with the indices they had.
+    pub fn restored(sorted: Vec<Attribute>) -> Self {
+        debug_assert!(sorted.is_sorted_by_key(|attribute| attribute.tag));
+        Self(sorted)
+    }
+
+    /// The value; of several instances the first. `None` too if it has not the key's form.
+    pub fn get<T: AttributeValue>(&self, key: Key<T>) -> Option<T> {
+        self.value(key.tag()).and_then(T::from_value)
+    }
+
+    /// The values of all instances.
+    pub fn all<T: AttributeValue>(&self, key: Key<T>) -> impl Iterator<Item = T> {
+        self.instances(key.tag()).iter().filter_map(|attribute| T::from_value(&attribute.value))
+    }
+
+    /// The text of a text attribute, borrowed.
+    pub fn text(&self, key: Key<String>) -> Option<&str> {
+        self.value(key.tag()).and_then(Value::as_text)
+    }
+
+    /// Whether a boolean attribute is there and true.
+    pub fn is_true(&self, key: Key<bool>) -> bool {
+        self.get(key) == Some(true)
+    }
+
+    /// Sets a single-instance attribute.
+    pub fn set<T: AttributeValue>(&mut self, key: Key<T>, value: T) {
+        self.set_value(key.tag(), value.into_value());
+    }
+
+    /// Sets a single-instance attribute from an item value in its canonical form.
+    pub fn set_value(&mut self, tag: Tag, value: Value) {
+        let range = self.range(tag);
+        let at = range.start;
+        if range.is_empty() {
+            self.push(tag, value);
+        } else {
+            self.0.drain(at + 1..range.end);
+            self.0[at].value = value;
+        }
+    }
+
+    /// Adds an instance and returns its index: one more than the highest of its family.
+    pub fn push(&mut self, tag: Tag, value: Value) -> u32 {
+        let family = Family::of(tag, &value);
+        let index = self.family(family).map(|attribute| attribute.index).max().map_or(0, |highest| highest + 1);
+        let at = self.range(tag).end;
+        self.0.insert(at, Attribute { tag, index, value });
+        index
+    }
+
+    /// Adds an instance under its own index, as it was stored. One of its family with that index is replaced.
+    pub fn insert(&mut self, attribute: Attribute) {
+        let family = attribute.family();
+        self.0.retain(|other| other.index != attribute.index || !family.contains(other));
+        let range = self.range(attribute.tag);
+        let before = self.0[range.clone()].iter().take_while(|other| other.index <= attribute.index).count();
+        self.0.insert(range.start + before, attribute);
+    }
+
+    /// The value of an attribute; of several instances the first.
+    pub fn value(&self, tag: Tag) -> Option<&Value> {
+        self.instances(tag).first().map(|attribute| &attribute.value)
+    }
+
+    /// Whether the object has the attribute.
+    pub fn has(&self, tag: Tag) -> bool {
+        !self.range(tag).is_empty()
+    }
+
+    /// The instances with this tag.
+    pub fn instances(&self, tag: Tag) -> &[Attribute] {
+        &self.0[self.range(tag)]
+    }
+
+    /// The instances of a family.
+    pub fn family<'a>(&'a self, family: Family<'a>) -> impl Iterator<Item = &'a Attribute> {
+        let part = match family {
+            Family::Tag(tag) => self.instances(tag),
+            Family::Vendor(..) => self.instances(Tag::Attribute),
+            Family::Link => &self.0,
+        };
+        part.iter().filter(move |attribute| family.contains(attribute))
+    }
+
+    /// The vendor attributes with this vendor and name.
+    pub fn vendor<'a>(&'a self, vendor: &'a str, name: &'a str) -> impl Iterator<Item = &'a Attribute> {
+        self.family(Family::Vendor(vendor, name))
+    }
+
+    /// The instance with this index.
+    pub fn find<'a>(&'a self, family: impl Into<Family<'a>>, index: u32) -> Option<&'a Attribute> {
+        self.family(family.into()).find(|attribute| attribute.index == index)
+    }
+
+    /// Changes the value of an instance, which keeps its index. False if there is none.
+    pub fn replace<'a>(&mut self, family: impl Into<Family<'a>>, index: u32, value: Value) -> bool {
+        let family = family.into();
+        let found = self.0.iter_mut().find(|attribute| attribute.index == index && family.contains(attribute));
+        found.is_some_and(|attribute| {
+            attribute.value = value;
+            true
+        })
+    }
+
+    /// Takes an instance out; the others keep their indices.
+    pub fn remove<'a>(&mut self, family: impl Into<Family<'a>>, index: u32) -> Option<Attribute> {
+        let family = family.into();
+        let at = self.0.iter().position(|attribute| attribute.index == index && family.contains(attribute))?;
+        Some(self.0.remove(at))
+    }
+
+    /// Takes all instances of a family out and says how many there were.
+    pub fn remove_all<'a>(&mut self, family: impl Into<Family<'a>>) -> usize {
+        let (family, before) = (family.into(), self.0.len());
+        self.0.retain(|attribute| !family.contains(attribute));
+        before - self.0.len()
+    }
+
+    /// Every instance in the order of the table.
+    pub fn iter(&self) -> std::slice::Iter<'_, Attribute> {
+        self.0.iter()
+    }
+
+    /// The number of instances.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn range(&self, tag: Tag) -> std::ops::Range<usize> {
+        let start = self.0.partition_point(|attribute| attribute.tag < tag);
+        let count = self.0[start..].iter().take_while(|attribute| attribute.tag == tag).count();
+        start..start + count
+    }
+}
+
+impl<'a> IntoIterator for &'a Attributes {
+    type Item = &'a Attribute;
+    type IntoIter = std::slice::Iter<'a, Attribute>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Attributes {
+    type Item = Attribute;
+    type IntoIter = std::vec::IntoIter<Attribute>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl FromIterator<Attribute> for Attributes {
+    /// From stored instances.
+    fn from_iter<I: IntoIterator<Item = Attribute>>(stored: I) -> Self {
+        let mut set = Self::new();
+        for attribute in stored {
+            set.insert(attribute);
+        }
+        set
+    }
+}
+
+/// Vendor Identification and Attribute Name of the value of a vendor attribute.
+pub fn vendor_and_name(value: &Value) -> Option<(&str, &str)> {
+    Some((value.field(Tag::VendorIdentification)?.as_text()?, value.field(Tag::AttributeName)?.as_text()?))
+}

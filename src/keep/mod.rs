@@ -204,11 +204,11 @@ impl Keep {
         Ok(MaterialRef([APART, kind].into()))
     }
 
-    /// Whether a living object of the owner, other than `id`, has the name.
-    pub fn name_taken(&self, owner: &str, name: &str, id: &str, seen: &mut Sequence) -> Result<bool, KeepError> {
+    /// The living object of the owner that has the name.
+    pub fn name_holder(&self, owner: &str, name: &str, seen: &mut Sequence) -> Result<Option<Box<str>>, KeepError> {
         let read = self.store.get(&index::name_key(&self.seal, owner, name))?;
         *seen = (*seen).max(read.sequence);
-        Ok(read.value.is_some_and(|holder| holder != id.as_bytes()))
+        Ok(read.value.map(|holder| String::from_utf8_lossy(&holder).into()))
     }
 
     /// Commits a transaction with its journal entry. Nothing is changed on error.

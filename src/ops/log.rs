@@ -29,7 +29,7 @@ impl Op for Log {
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         // A client must not be able to forge lines: control characters are escaped.
         let message: String = request.message.chars().take(LINE_CHARS).flat_map(char::escape_debug).collect();
-        tracing::info!(target: "keyhaven::client", caller = %cx.caller.name(), message, "client log message");
+        tracing::info!(target: "keyhaven::client", caller = %cx.caller.name, message, "client log message");
         Ok(Response {})
     }
 }

@@ -2,7 +2,30 @@
 //! table at the end lists them. Handlers stage their effects through `Cx` and never commit.
 
 mod cx;
+mod fresh;
 pub mod handlers;
+
+mod activate;
+mod add_attribute;
+mod adjust_attribute;
+mod check;
+mod create;
+mod create_key_pair;
+mod delete_attribute;
+mod destroy;
+mod discover_versions;
+mod get;
+mod get_attribute_list;
+mod get_attributes;
+mod interop;
+mod locate;
+mod log;
+mod modify_attribute;
+mod ping;
+mod query;
+mod register;
+mod revoke;
+mod set_attribute;
 
 pub use cx::{Answered, Cx, Object, Services, Settings};
 pub use handlers::{HANDLERS, handler};

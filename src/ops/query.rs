@@ -2,12 +2,11 @@
 
 use super::{Cx, HANDLERS, Op};
 use crate::base::{Field, Result, Value};
-use crate::model::attributes::RULES;
 use crate::proto::wire::{structure, Write};
 use crate::registry::{
     AttestationType, ClientRegistrationMethod, CredentialType, CryptographicAlgorithm, DRBGAlgorithm, DestroyAction,
     ObjectType, Operation, ProfileName, ProtectionStorageMask, QueryFunction, RNGAlgorithm, RNGMode, ShreddingAlgorithm,
-    Tag, UnwrapMode,
+    Tag, UnwrapMode, Version,
 };
 use crate::ttlv::{Item, Writer};
 
@@ -28,7 +27,7 @@ structure! {
         many Operation => operations: Operation;
         many ObjectType => object_types: ObjectType;
         opt VendorIdentification => vendor: &'static str;
-        opt ServerInformation => server: Value;
+        opt ServerInformation => server: ServerInformation;
         many ApplicationNamespace => namespaces: &'static str;
         many ExtensionInformation => extensions: Value;
         many AttestationType => attestation_types: AttestationType;
@@ -78,7 +77,7 @@ impl Op for Query {
         }
         if asks(QueryFunction::QueryServerInformation) {
             response.vendor = Some("Keyhaven");
-            response.server = Some(server_information());
+            response.server = Some(ServerInformation);
         }
         if asks(QueryFunction::QueryRNGs) {
             response.rngs.push(rng_parameters());
@@ -100,7 +99,6 @@ impl Op for Query {
         if asks(QueryFunction::QueryCredentialInformation) {
             response.credentials.push(Credentials);
         }
-        debug_assert!(!RULES.is_empty());
         Ok(response)
     }
 }
@@ -109,14 +107,23 @@ fn one(tag: Tag, value: Value) -> Value {
     Value::Structure(vec![Field::new(tag, value)])
 }
 
-/// Server Information. Its fields are vendor-specific in 1.x and named since 2.0 (2.1 §7.37); the tags are of 2.0,
-/// so older clients get an empty structure.
-fn server_information() -> Value {
-    Value::Structure(vec![
-        Field::new(Tag::ServerName, Value::text("Keyhaven")),
-        Field::new(Tag::ServerVersion, Value::text(env!("CARGO_PKG_VERSION"))),
-        Field::new(Tag::ProductName, Value::text("Keyhaven")),
-    ])
+/// Server Information. Its fields have tags since 2.0 (2.1 §7.37); older clients get an empty structure.
+#[derive(Debug)]
+pub struct ServerInformation;
+
+impl Write for ServerInformation {
+    fn write(&self, tag: Tag, out: &mut Writer, version: Version) {
+        let fields = [
+            (Tag::ServerName, "Keyhaven"),
+            (Tag::ServerVersion, env!("CARGO_PKG_VERSION")),
+            (Tag::ProductName, "Keyhaven"),
+        ];
+        out.structure(tag, |out| {
+            for (tag, text) in fields.into_iter().filter(|(tag, _)| tag.known_in(version)) {
+                out.text(tag, text);
+            }
+        });
+    }
 }
 
 /// What the random numbers are: the generator of aws-lc, CTR_DRBG over AES-256 (SP 800-90A), seeded by the
@@ -140,7 +147,7 @@ pub fn storage_mask() -> ProtectionStorageMask {
 pub struct Capability;
 
 impl Write for Capability {
-    fn write(&self, tag: Tag, out: &mut Writer, version: crate::registry::Version) {
+    fn write(&self, tag: Tag, out: &mut Writer, version: Version) {
         out.structure(tag, |out| {
             out.boolean(Tag::StreamingCapability, false);
             out.boolean(Tag::AsynchronousCapability, false);
@@ -162,7 +169,7 @@ impl Write for Capability {
 pub struct Credentials;
 
 impl Write for Credentials {
-    fn write(&self, tag: Tag, out: &mut Writer, _: crate::registry::Version) {
+    fn write(&self, tag: Tag, out: &mut Writer, _: Version) {
         out.structure(tag, |out| out.enumeration(Tag::CredentialType, CredentialType::UsernameAndPassword.0));
     }
 }

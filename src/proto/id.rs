@@ -19,6 +19,13 @@ pub enum IdRef<'a> {
     Name(&'a str),
 }
 
+impl IdRef<'_> {
+    /// Whether an absent identifier means the ID Placeholder. In 3.0 nothing is implied.
+    pub fn may_be_implied(version: Version) -> bool {
+        version < Version::V3_0
+    }
+}
+
 impl<'a> Read<'a> for IdRef<'a> {
     fn read(item: &Item<'a>, version: Version) -> Result<Self> {
         let text = || item.text().unwrap_or_default();

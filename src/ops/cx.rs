@@ -1,0 +1,397 @@
+//! What an operation sees of the server: objects through the policy, staged changes, the ID Placeholder, time. A
+//! handler has no other way to an object, to key bytes or to the store.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use crate::base::{Date, Entropy, Error, Limits, Result};
+use crate::keep::find::Search;
+use crate::keep::{BodyChange, Keep, Kept, Transaction};
+use crate::model::lifecycle::{Event, next};
+use crate::model::right::{Caller, ExportPermit, ObjectFacts, Policy, Release, Right, Verdict, permitted};
+use crate::model::{ManagedObject, attr};
+use crate::proto::id::{Id, IdRef};
+use crate::proto::message::Ephemeral;
+use crate::proto::objects::Body;
+use crate::registry::{Operation, ResultReason, Tag, UniqueIdentifier, Version};
+use crate::store::Sequence;
+
+/// What all requests share.
+pub struct Services {
+    /// The objects.
+    pub keep: Keep,
+    /// The rules of access.
+    pub policy: Arc<dyn Policy>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Limits.
+    pub limits: Limits,
+    /// What the operator chose.
+    pub settings: Settings,
+}
+
+/// What the operator chose, as far as operations look at it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether Interop is offered.
+    pub interop: bool,
+    /// Lease Time of new objects, in seconds (1.4 §3.20).
+    pub lease_seconds: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { interop: true, lease_seconds: 3600 }
+    }
+}
+
+/// An object that an operation may look at and change. `Cx::save` stages it.
+#[derive(Clone, Debug)]
+pub struct Object {
+    kept: Kept,
+}
+
+impl Deref for Object {
+    type Target = ManagedObject;
+
+    fn deref(&self) -> &ManagedObject {
+        &self.kept.object
+    }
+}
+
+impl DerefMut for Object {
+    fn deref_mut(&mut self) -> &mut ManagedObject {
+        &mut self.kept.object
+    }
+}
+
+/// An identifier that an operation of this batch answered, and by which name later items may ask for it (2.1 §11.61).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answered {
+    /// The operation, or the part of its answer.
+    pub part: UniqueIdentifier,
+    /// The identifier.
+    pub id: Box<str>,
+}
+
+/// Operations whose error tables say Item Not Found where others say Object Not Found, and since when: 2.1 §6.1.3 and
+/// §6.1.10; of 3.0, BL-M-20.
+const ITEM_NOT_FOUND: &[(Operation, Version)] = &[
+    (Operation::AdjustAttribute, Version::V2_0),
+    (Operation::CreateSplitKey, Version::V2_0),
+    (Operation::GetAttributes, Version::V3_0),
+];
+
+/// The context of one request, lent to each of its operations in turn.
+pub struct Cx<'a> {
+    /// What all requests share.
+    pub services: &'a Services,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// The version of the request.
+    pub version: Version,
+    /// The time of the request: one for all of it.
+    pub now: Date,
+    /// The same in microseconds.
+    pub now_micros: i64,
+    /// Whether this thread may block.
+    pub may_block: bool,
+    /// The operation that runs.
+    pub operation: Operation,
+    /// Output of this operation that is not to leave the server.
+    pub ephemeral: Option<Ephemeral>,
+    transaction: Transaction,
+    placeholder: Option<Box<str>>,
+    answered: Vec<Answered>,
+    touched: Vec<Box<str>>,
+}
+
+impl<'a> Cx<'a> {
+    /// A context for one request.
+    pub fn new(services: &'a Services, caller: &'a Caller, version: Version, now: (Date, i64), may_block: bool) -> Self {
+        Self {
+            services,
+            caller,
+            version,
+            now: now.0,
+            now_micros: now.1,
+            may_block,
+            operation: Operation(0),
+            ephemeral: None,
+            transaction: Transaction::default(),
+            placeholder: None,
+            answered: Vec::new(),
+            touched: Vec::new(),
+        }
+    }
+
+    /// Says that what follows takes long: it is run again on a thread that may block, unless this is one.
+    pub fn block(&self) -> Result<()> {
+        if self.may_block { Ok(()) } else { Err(Error::would_block()) }
+    }
+
+    /// The object that the request points at, if the caller has the right to it. This is the check.
+    pub fn object(&mut self, id: Option<IdRef<'_>>, right: Right) -> Result<Object> {
+        let id = self.resolve(id)?;
+        self.object_by_id(&id, right)
+    }
+
+    /// The same by its unique identifier.
+    pub fn object_by_id(&mut self, id: &str, right: Right) -> Result<Object> {
+        self.touched.push(id.into());
+        let Some(kept) = self.transaction.load(&self.services.keep, id)? else {
+            return Err(self.not_found());
+        };
+        match self.services.policy.allows(self.caller, right, &ObjectFacts::from(&kept.object)) {
+            Verdict::Hide => Err(self.not_found()),
+            verdict => {
+                permitted(verdict).map_err(|refusal| refusal.into_error(self.version))?;
+                Ok(Object { kept })
+            }
+        }
+    }
+
+    fn not_found(&self) -> Error {
+        let item = ITEM_NOT_FOUND.iter().any(|(one, since)| *one == self.operation && *since <= self.version);
+        let reason = if item { ResultReason::ItemNotFound } else { ResultReason::ObjectNotFound };
+        Error::new(reason, "no object has this unique identifier")
+    }
+
+    /// The unique identifier that a request points at. Absent, it is the ID Placeholder; 3.0 wants it spelt out.
+    pub fn resolve(&mut self, id: Option<IdRef<'_>>) -> Result<Box<str>> {
+        let placeholder = || {
+            self.placeholder.clone().ok_or_else(|| {
+                Error::new(ResultReason::ItemNotFound, "the request names no object and the ID Placeholder is empty")
+            })
+        };
+        match id {
+            Some(IdRef::Id(id)) => Ok(id.into()),
+            Some(IdRef::Answered(UniqueIdentifier::IDPlaceholder)) => placeholder(),
+            Some(IdRef::Answered(part)) => {
+                let found = self.answered.iter().rev().find(|answered| answered.part == part);
+                found.map(|answered| answered.id.clone()).ok_or_else(|| {
+                    Error::new(ResultReason::ItemNotFound, format!("no operation of this batch answered for {part}"))
+                })
+            }
+            Some(IdRef::Nth(number)) => self.nth(number),
+            Some(IdRef::Name(name)) => self.by_name(name),
+            None if IdRef::may_be_implied(self.version) => placeholder(),
+            None => Err(crate::proto::wire::missing(Tag::UniqueIdentifier, Tag::RequestPayload)),
+        }
+    }
+
+    /// "Zero based nth Unique Identifier in the response. If negative the count is backwards" (2.1 §4.58).
+    fn nth(&self, number: i32) -> Result<Box<str>> {
+        let count = self.answered.len() as i64;
+        let at = if number < 0 { count + i64::from(number) } else { i64::from(number) };
+        let found = usize::try_from(at).ok().and_then(|at| self.answered.get(at));
+        found.map(|answered| answered.id.clone()).ok_or_else(|| {
+            Error::new(ResultReason::ItemNotFound, format!("the answers of this batch have no identifier number {number}"))
+        })
+    }
+
+    /// A Name Reference: the caller's living object of that name (3.0).
+    fn by_name(&mut self, name: &str) -> Result<Box<str>> {
+        let value = crate::model::values::AttributeValue::into_value(crate::model::values::Name {
+            value: name.to_owned(),
+            name_type: crate::registry::NameType::UninterpretedTextString,
+        });
+        let mut found = None;
+        self.find(&[(Tag::Name, &value)], &mut |object| {
+            found = Some(object.id.clone());
+            false
+        })?;
+        found.ok_or_else(|| self.not_found())
+    }
+
+    /// Whether the caller may make such an object.
+    pub fn may_create(&self, object: &ManagedObject) -> Result<()> {
+        let verdict = self.services.policy.allows(self.caller, Right::Create, &ObjectFacts::from(object));
+        permitted(verdict).map_err(|refusal| refusal.into_error(self.version))
+    }
+
+    /// A new, empty object that belongs to the caller.
+    pub fn new_object(&self, object_type: crate::registry::ObjectType) -> Result<Object> {
+        let id = new_identifier(&*self.services.entropy)?;
+        let object = ManagedObject::new(id, object_type, &*self.caller.name);
+        let order = self.services.keep.next_order(self.now_micros);
+        Ok(Object { kept: Kept { object, order, revision: 0, version: None } })
+    }
+
+    /// Stages a changed object. Its Last Change Date is now.
+    pub fn save(&mut self, object: Object) -> Result<Id> {
+        self.stage(object, BodyChange::Keep)
+    }
+
+    /// Stages an object with a new body.
+    pub fn save_with(&mut self, object: Object, body: Option<Body>) -> Result<Id> {
+        self.stage(object, body.map_or(BodyChange::Keep, BodyChange::Set))
+    }
+
+    /// Stages an object whose body is destroyed.
+    pub fn save_erased(&mut self, object: Object) -> Result<Id> {
+        self.stage(object, BodyChange::Erase)
+    }
+
+    fn stage(&mut self, mut object: Object, body: BodyChange) -> Result<Id> {
+        self.check_names(&object)?;
+        if object.attributes.len() > self.services.limits.attributes_max {
+            return Err(Error::new(ResultReason::ServerLimitExceeded, "the object has too many attributes"));
+        }
+        object.attributes.set(attr::LAST_CHANGE_DATE, self.now);
+        let id = Id(object.id.clone());
+        if !self.touched.contains(&id.0) {
+            self.touched.push(id.0.clone());
+        }
+        self.transaction.save(&self.services.keep, object.kept, body)?;
+        Ok(id)
+    }
+
+    /// Names are unique among the living objects of an owner (1.4 §3.2; 3.0 "Non Unique Name Attribute").
+    fn check_names(&mut self, object: &Object) -> Result<()> {
+        let keep = &self.services.keep;
+        for name in crate::keep::index::held_names(object) {
+            let taken_here = self.transaction.changed().any(|kept| {
+                kept.object.id != object.id
+                    && kept.object.owner == object.owner
+                    && crate::keep::index::held_names(&kept.object).any(|held| held == name)
+            });
+            let mut seen = Sequence::default();
+            let holder = keep.name_holder(&object.owner, name, &mut seen)?;
+            // One that this batch renamed or destroyed no longer holds it.
+            let taken = holder.is_some_and(|holder| *holder != *object.id && !self.transaction.touches(&holder));
+            self.transaction.seen = self.transaction.seen.max(seen);
+            if taken_here || taken {
+                return Err(Error::new(
+                    ResultReason::NonUniqueNameAttribute,
+                    "another object of yours has this name; names are unique",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Stages that the object vanishes with all that is known of it.
+    pub fn obliterate(&mut self, object: Object) -> Result<()> {
+        Ok(self.transaction.obliterate(&self.services.keep, object.kept)?)
+    }
+
+    /// Moves the object through its lifecycle, and its attributes with it.
+    pub fn apply(&self, object: &mut Object, event: Event) -> Result<()> {
+        let after = next(&object.lifecycle(), event, self.now).map_err(|refusal| refusal.into_error(self.version))?;
+        object.set_lifecycle(&after);
+        Ok(())
+    }
+
+    /// The body of an object, to leave the server: asks for the permit, which is the check of policy, Sensitive and
+    /// Extractable. None if the server has no key value for it.
+    pub fn release(&mut self, object: &Object, release: Release) -> Result<Option<Body>> {
+        let permit = ExportPermit::new(object, release, self.caller, &*self.services.policy)
+            .map_err(|refusal| refusal.into_error(self.version))?;
+        debug_assert_eq!(permit.id(), &*object.id);
+        Ok(self.transaction.body(&self.services.keep, object)?)
+    }
+
+    /// The body of an object, to be used inside the server. The caller has its rights from `object`.
+    pub fn body(&mut self, object: &Object) -> Result<Option<Body>> {
+        Ok(self.transaction.body(&self.services.keep, object)?)
+    }
+
+    /// Shows the objects that may match, newest first, until `show` returns false: those of the caller, or of
+    /// everybody if the caller is an operator. Staged changes are seen. Objects the policy hides are left out.
+    pub fn find(
+        &mut self,
+        values: &[(Tag, &crate::base::Value)],
+        show: &mut dyn FnMut(&ManagedObject) -> bool,
+    ) -> Result<()> {
+        let services = self.services;
+        let caller = self.caller;
+        let mut staged: Vec<&Kept> = self.transaction.changed().collect();
+        staged.sort_by_key(|kept| std::cmp::Reverse(kept.order));
+        let mut staged = staged.into_iter().peekable();
+        let visible = |object: &ManagedObject| {
+            services.policy.allows(caller, Right::Locate, &ObjectFacts::from(object)) == Verdict::Allow
+        };
+        let owner = (!caller.operator).then_some(&*caller.name);
+        let mut seen = self.transaction.seen;
+        let mut stopped = false;
+        let search = Search { owner, values };
+        services.keep.find(&search, &mut seen, &mut |kept| {
+            while let Some(newer) = staged.next_if(|one| one.order >= kept.order) {
+                if visible(&newer.object) && !show(&newer.object) {
+                    stopped = true;
+                    return false;
+                }
+            }
+            if self.transaction.touches(&kept.object.id) || !visible(&kept.object) {
+                return true;
+            }
+            stopped = !show(&kept.object);
+            !stopped
+        })?;
+        if !stopped {
+            for rest in staged.filter(|kept| visible(&kept.object)) {
+                if !show(&rest.object) {
+                    break;
+                }
+            }
+        }
+        self.transaction.seen = seen;
+        Ok(())
+    }
+
+    /// Sets the ID Placeholder to the answer of an operation, and remembers the answer for later items.
+    pub fn answer(&mut self, part: UniqueIdentifier, id: &Id) {
+        self.answered.push(Answered { part, id: id.0.clone() });
+        self.placeholder = Some(id.0.clone());
+    }
+
+    /// Empties the ID Placeholder.
+    pub fn clear_placeholder(&mut self) {
+        self.placeholder = None;
+    }
+
+    /// The item succeeded.
+    pub(crate) fn keep_item(&mut self) {
+        self.transaction.keep_item();
+    }
+
+    /// The item failed.
+    pub(crate) fn discard_item(&mut self) {
+        self.transaction.discard_item();
+    }
+
+    /// The batch is undone.
+    pub(crate) fn discard_all(&mut self) {
+        self.transaction.discard_all();
+    }
+
+    /// The identifiers that were touched since the last call, for the audit.
+    pub(crate) fn take_touched(&mut self) -> String {
+        let touched = std::mem::take(&mut self.touched);
+        touched.join(" ")
+    }
+
+    /// What is to be committed.
+    pub(crate) fn into_transaction(self) -> Transaction {
+        self.transaction
+    }
+}
+
+/// A new unique identifier: a random UUID (RFC 9562, version 4).
+fn new_identifier(entropy: &dyn Entropy) -> Result<String> {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes).map_err(|error| Error::internal("making a unique identifier", error))?;
+    bytes[6] = (bytes[6] & 0x0F) | 0x40;
+    bytes[8] = (bytes[8] & 0x3F) | 0x80;
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for digit in [byte >> 4, byte & 0x0F] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+    }
+    Ok(text)
+}

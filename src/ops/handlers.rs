@@ -1,0 +1,57 @@
+//! The table of operations: one row each, in the order of their codes. What is not here is answered with Operation
+//! Not Supported, and Query does not list it.
+
+use super::{Handler, run};
+use crate::registry::Operation;
+
+macro_rules! handlers {
+    ($($module:ident::$Op:ident;)*) => {
+        /// Every operation this server offers, in rising order.
+        pub const HANDLERS: &[Handler] = &[$(
+            Handler { operation: Operation::$Op, run: run::<super::$module::$Op> },
+        )*];
+    };
+}
+
+handlers! {
+    create::Create;
+    create_key_pair::CreateKeyPair;
+    register::Register;
+    locate::Locate;
+    check::Check;
+    get::Get;
+    get_attributes::GetAttributes;
+    get_attribute_list::GetAttributeList;
+    add_attribute::AddAttribute;
+    modify_attribute::ModifyAttribute;
+    delete_attribute::DeleteAttribute;
+    activate::Activate;
+    revoke::Revoke;
+    destroy::Destroy;
+    query::Query;
+    discover_versions::DiscoverVersions;
+    log::Log;
+    adjust_attribute::AdjustAttribute;
+    set_attribute::SetAttribute;
+    interop::Interop;
+    ping::Ping;
+}
+
+/// The handler of an operation.
+pub fn handler(operation: Operation) -> Option<&'static Handler> {
+    HANDLERS.binary_search_by_key(&operation, |handler| handler.operation).ok().map(|at| &HANDLERS[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_each_row_is_an_operation() {
+        assert!(HANDLERS.is_sorted_by_key(|handler| handler.operation));
+        for one in HANDLERS {
+            assert!(one.operation.row().is_some());
+            assert_eq!(handler(one.operation).map(|found| found.operation), Some(one.operation));
+        }
+    }
+}

@@ -4,6 +4,7 @@
 mod chunks;
 mod flusher;
 mod open;
+mod queue;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,8 @@ use std::time::{Duration, Instant};
 use sled::{Db, IVec};
 
 use self::chunks::{META_KEY, Stored};
-use self::flusher::{Flusher, Queue, Queued};
+use self::flusher::Flusher;
+use self::queue::{Queue, Queued};
 use self::staging::{Staged, Staging};
 use super::waiters::{Waiters, failure};
 use super::{

@@ -24,7 +24,7 @@ const CYCLES: u64 = 8;
 
 fn options(dir: &Path) -> SledOptions {
     // Small batches: more chances to be cut between two.
-    let small = SledOptions { batch_keys_max: 40, apply_keys_max: 10, cache_bytes: 16 << 20, ..SledOptions::new(dir) };
+    let small = SledOptions { batch_keys_max: 40, cache_bytes: 16 << 20, ..SledOptions::new(dir) };
     SledOptions { ballast_bytes: 1 << 20, free_bytes_min: 0, ..small }
 }
 

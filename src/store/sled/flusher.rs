@@ -4,7 +4,7 @@
 //!
 //! `flush` of sled 0.34.7 ends with sync_file_range, which does not survive a power cut, so `fdatasync` follows.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -16,107 +16,9 @@ use std::time::Instant;
 use sled::{Batch, IVec};
 
 use super::chunks::{self, META_KEY, PART_BYTES_MAX, Stored};
+use super::queue::Queued;
 use super::{Shared, guarded};
 use crate::store::{Journal, Sequence, StoreError, check_writes, lock};
-
-/// A commit on its way to the disk.
-pub struct Queued {
-    pub sequence: Sequence,
-    /// Values in stored form, see `chunks::whole`.
-    pub writes: Vec<(IVec, Option<IVec>)>,
-    pub journal: Vec<u8>,
-    /// Weight in the backlog, bytes.
-    pub bytes: usize,
-}
-
-/// What waits, and what the flusher must know about it. One mutex guards it; commits are numbered under it.
-#[derive(Default)]
-pub struct Queue {
-    /// The last number given.
-    pub last: Sequence,
-    /// In order of their numbers.
-    commits: VecDeque<Queued>,
-    /// How many of them change keys, and so cannot wait.
-    writing: usize,
-    /// How many of them have a journal entry.
-    entries: usize,
-    /// Since when the oldest commit of an entry alone may be waiting.
-    since: Option<Instant>,
-    /// Somebody waits for this commit.
-    pub wanted: Sequence,
-    /// Commits that are not durable yet, with those being written, and entries that wait for a journal.
-    pub backlog: usize,
-    /// The same in bytes.
-    pub backlog_bytes: usize,
-    /// A journal on its way to the flusher.
-    pub journal: Option<Box<dyn Journal>>,
-    /// The flusher sleeps.
-    pub idle: bool,
-    /// The store is being dropped.
-    pub closing: bool,
-    /// Why nothing can be written any more.
-    pub failed: Option<Arc<str>>,
-    /// When free space was last looked at, and how many bytes there were.
-    pub space: Option<(Instant, u64)>,
-}
-
-impl Queue {
-    /// An empty queue after the commit `last`.
-    pub fn after(last: Sequence) -> Self {
-        Self { last, ..Self::default() }
-    }
-
-    /// Adds a commit. True if the flusher must know of it now; commits of an entry alone do not wake it one by one.
-    pub fn push(&mut self, commit: Queued, entries_max: usize) -> bool {
-        let changes = !commit.writes.is_empty();
-        self.backlog += 1;
-        self.backlog_bytes += commit.bytes;
-        self.entries += usize::from(!commit.journal.is_empty());
-        self.writing += usize::from(changes);
-        let first = self.since.is_none();
-        if !changes {
-            self.since.get_or_insert_with(Instant::now);
-        }
-        self.commits.push_back(commit);
-        changes || first || self.entries >= entries_max
-    }
-
-    /// The next batch: whole commits, at least one, up to the limits.
-    fn take(&mut self, shared: &Shared) -> Vec<Queued> {
-        let options = &shared.options;
-        let (mut keys, mut bytes, mut entries) = (0, 0, 0);
-        let mut taken = Vec::new();
-        while let Some(next) = self.commits.front() {
-            keys += next.writes.len();
-            bytes += next.bytes;
-            entries += usize::from(!next.journal.is_empty());
-            let full = keys > options.batch_keys_max
-                || bytes > options.batch_bytes_max
-                || entries > options.journal_entries_max;
-            if full && !taken.is_empty() {
-                break;
-            }
-            let Some(next) = self.commits.pop_front() else { break };
-            self.writing -= usize::from(!next.writes.is_empty());
-            self.entries -= usize::from(!next.journal.is_empty());
-            taken.push(next);
-        }
-        self.since = (!self.commits.is_empty()).then(Instant::now);
-        taken
-    }
-
-    /// There is something to write that should not wait.
-    fn is_due(&self, shared: &Shared, now: Instant) -> bool {
-        let options = &shared.options;
-        self.writing > 0
-            || self.entries >= options.journal_entries_max
-            || self.commits.front().is_some_and(|front| {
-                self.closing
-                    || front.sequence <= self.wanted
-                    || self.since.is_some_and(|since| now.duration_since(since) >= options.journal_delay)
-            })
-    }
-}
 
 /// The thread's own state.
 pub struct Flusher {
@@ -159,8 +61,7 @@ impl Flusher {
         } else if !self.held.is_empty() {
             tracing::warn!(entries = self.held.len(), "the store closed with journal entries and no journal");
         }
-        queue.failed = Some(why.clone());
-        queue.commits = VecDeque::new();
+        queue.fail(why.clone());
         drop(queue);
         self.shared.waiters.fail(why);
     }
@@ -173,46 +74,31 @@ impl Flusher {
             if let Some(journal) = queue.journal.take() {
                 self.journal = Some(journal);
                 if !self.held.is_empty() {
-                    return Some(queue.take(&shared));
+                    return Some(queue.take(&shared.options));
                 }
             }
             let now = Instant::now();
-            if queue.is_due(&shared, now) {
-                return Some(queue.take(&shared));
+            if queue.is_due(&shared.options, now) {
+                return Some(queue.take(&shared.options));
             }
             if queue.closing {
                 return None;
             }
             queue.idle = true;
-            queue = match queue.since {
-                Some(since) => {
-                    let left = (since + shared.options.journal_delay).saturating_duration_since(now);
-                    shared.wake.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
-                }
+            queue = match queue.next_due(&shared.options, now) {
+                Some(left) => shared.wake.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0,
                 None => shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner),
             };
             queue.idle = false;
         }
     }
 
-    /// Writes one batch and tells everyone. sled locks out all readers while it takes writes, so it gets them in
-    /// steps; a step is whole commits with their journal, and a crash leaves it whole or undone.
+    /// Writes one batch and tells everyone.
     fn write(&mut self, commits: Vec<Queued>) -> Result<(), StoreError> {
         let bytes: usize = commits.iter().map(|commit| commit.bytes).sum();
         let held_before = self.held.len();
         let count = commits.len();
-        let mut applied = Applied { last: self.shared.waiters.durable(), keys: Vec::new() };
-        let mut step = Vec::new();
-        let mut keys = 0;
-        for commit in commits {
-            if keys > 0 && keys + commit.writes.len() > self.shared.options.apply_keys_max {
-                self.apply(std::mem::take(&mut step), &mut applied)?;
-                keys = 0;
-            }
-            keys += commit.writes.len();
-            step.push(commit);
-        }
-        self.apply(step, &mut applied)?;
+        let applied = self.apply(commits)?;
         guarded("cannot flush the database", || self.shared.db.flush())?;
         self.sync().map_err(|e| StoreError::new("cannot sync the database", e))?;
         self.shared.batches.fetch_add(1, Ordering::Relaxed);
@@ -225,9 +111,12 @@ impl Flusher {
         Ok(())
     }
 
-    /// Gives commits and the journal's part to sled in one batch.
-    fn apply(&mut self, commits: Vec<Queued>, applied: &mut Applied) -> Result<(), StoreError> {
-        let last = commits.last().map_or(applied.last, |commit| commit.sequence);
+    /// Gives the commits and the journal's writes to sled in one batch, which a crash leaves whole or undone. sled
+    /// locks out readers meanwhile, for about a hundredth of a millisecond a key. (Several smaller batches before
+    /// one sync were tried: they cost throughput and the readers gained little.)
+    fn apply(&mut self, commits: Vec<Queued>) -> Result<Applied, StoreError> {
+        let durable = self.shared.waiters.durable();
+        let last = commits.last().map_or(durable, |commit| commit.sequence);
         let mut keys = HashMap::with_capacity(commits.iter().map(|commit| commit.writes.len()).sum());
         for commit in commits {
             if !commit.journal.is_empty() {
@@ -256,9 +145,7 @@ impl Flusher {
         batch.insert(&META_KEY, chunks::meta(last, now));
         guarded("cannot write to the database", || self.shared.db.apply_batch(batch))?;
         *total = now;
-        applied.last = last;
-        applied.keys.extend(keys.into_keys());
-        Ok(())
+        Ok(Applied { last, keys: keys.into_keys().collect() })
     }
 
     /// Adds one change with its parts, removes the parts of the value before it, and tells by how many the number

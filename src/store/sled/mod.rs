@@ -4,6 +4,7 @@
 mod chunks;
 mod flusher;
 mod open;
+mod queue;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,8 @@ use std::time::{Duration, Instant};
 use sled::{Db, IVec};
 
 use self::chunks::{META_KEY, Stored};
-use self::flusher::{Flusher, Queue, Queued};
+use self::flusher::Flusher;
+use self::queue::{Queue, Queued};
 use self::staging::{Staged, Staging};
 use super::waiters::{Waiters, failure};
 use super::{
@@ -49,13 +51,11 @@ pub struct SledOptions {
     /// The same in bytes of keys, values and entries; a commit that finds nothing waiting is always taken.
     /// Default 64 MiB.
     pub backlog_bytes_max: usize,
-    /// Keys written with one sync, if they are of more than one commit. Default 1000.
+    /// Keys in a batch, if it has more than one commit. Readers wait for a batch to be applied (1000 keys: about
+    /// 10 ms), and sled's memory grows with it. Default 1000.
     pub batch_keys_max: usize,
     /// The same in bytes. Default 1 MiB.
     pub batch_bytes_max: usize,
-    /// Keys given to sled at once, if they are of more than one commit: about a hundredth of a millisecond each, in
-    /// which nobody can read from sled. Default 128.
-    pub apply_keys_max: usize,
 }
 
 impl SledOptions {
@@ -72,7 +72,6 @@ impl SledOptions {
             backlog_bytes_max: 64 << 20,
             batch_keys_max: 1000,
             batch_bytes_max: 1 << 20,
-            apply_keys_max: 128,
         }
     }
 }

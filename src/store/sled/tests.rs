@@ -61,7 +61,7 @@ fn scratch() -> Scratch {
 /// Small batches, so that a test goes through many.
 fn scratch_in_small_batches() -> Scratch {
     let dir = tempfile::tempdir().unwrap();
-    let options = SledOptions { batch_keys_max: 5, batch_bytes_max: 2000, apply_keys_max: 2, ..options(dir.path()) };
+    let options = SledOptions { batch_keys_max: 3, batch_bytes_max: 2000, ..options(dir.path()) };
     Scratch { store: Sled::open(options).unwrap(), dir }
 }
 

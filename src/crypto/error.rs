@@ -27,6 +27,10 @@ pub enum CryptoError {
     BadTagLength,
     /// The key does not fit the algorithm: wrong length, wrong structure, weak.
     BadKey(&'static str),
+    /// The key cannot be given in, or read from, this Key Format Type.
+    Format,
+    /// The key cannot be given in this Key Compression Type.
+    Compression,
     /// The data does not fit the algorithm: not whole blocks, too short, not an encoding of what was promised.
     BadData(&'static str),
     /// The check failed: tag, MAC, signature or padding. One variant without words, so that nothing more is told.
@@ -45,6 +49,8 @@ impl CryptoError {
             Self::BadParameters(_) | Self::MissingParameter(_) | Self::BadKey(_) => {
                 ResultReason::BadCryptographicParameters
             }
+            Self::Format => ResultReason::KeyFormatTypeNotSupported,
+            Self::Compression => ResultReason::KeyCompressionTypeNotSupported,
             Self::MissingIv => ResultReason::MissingInitializationVector,
             Self::BadData(_) | Self::Failed => ResultReason::CryptographicFailure,
             Self::LimitExceeded(_) => ResultReason::ServerLimitExceeded,
@@ -64,6 +70,8 @@ impl fmt::Display for CryptoError {
             Self::MissingIv => f.write_str("an IV, counter or nonce is needed"),
             Self::BadTagLength => f.write_str("invalid tag length"),
             Self::BadKey(what) => write!(f, "the key does not fit: {what}"),
+            Self::Format => f.write_str("key format type not supported for this key"),
+            Self::Compression => f.write_str("key compression type not supported for this key"),
             Self::BadData(what) => write!(f, "the data does not fit: {what}"),
             Self::Failed => f.write_str("cryptographic check failed"),
             Self::LimitExceeded(what) => write!(f, "limit exceeded: {what}"),

@@ -14,8 +14,11 @@
 //! | `cli` | the commands |
 
 pub mod base;
+pub mod crypto;
+pub mod gate;
 pub mod keep;
 pub mod model;
+pub mod ops;
 pub mod proto;
 pub mod registry;
 pub mod store;

@@ -68,10 +68,7 @@ impl Use {
 
     /// Whether it applies protection; otherwise it processes what is protected (2.1 §4.57).
     pub fn protects(self) -> bool {
-        !matches!(
-            self,
-            Self::Decrypt | Self::SignatureVerify | Self::MacVerify | Self::UnwrapKey | Self::Decapsulate
-        )
+        !matches!(self, Self::Decrypt | Self::SignatureVerify | Self::MacVerify | Self::UnwrapKey | Self::Decapsulate)
     }
 }
 
@@ -153,13 +150,14 @@ impl UsageLimits {
     /// The limits after one use that protects this many bytes.
     ///
     /// # Errors
-    /// Usage Limit Exceeded, in 1.x Permission Denied, if less remains or the unit cannot be counted.
+    /// Permission Denied in every version, as CS-BC-M-7 has it, if less remains or the unit cannot be counted.
     pub fn after_use(&self, bytes: usize) -> Result<Self, Refusal> {
-        match self.unit {
-            UsageLimitsUnit::Byte => self.allocated(i64::try_from(bytes).unwrap_or(i64::MAX)),
-            UsageLimitsUnit::Object => self.allocated(1),
-            _ => Err(exceeded("the unit of the usage limits cannot be counted")),
-        }
+        let units = match self.unit {
+            UsageLimitsUnit::Byte => i64::try_from(bytes).ok(),
+            UsageLimitsUnit::Object => Some(1),
+            _ => None,
+        };
+        units.and_then(|units| self.less(units)).ok_or_else(|| Refusal::same(ResultReason::PermissionDenied, EXCEEDED))
     }
 
     /// The limits after an allocation of this many units (1.4 §4.18).
@@ -170,17 +168,17 @@ impl UsageLimits {
         if units < 0 {
             return Err(Refusal::same(ResultReason::InvalidField, "a usage allocation cannot be negative"));
         }
-        let left = self.remaining().saturating_sub(units);
-        if left < 0 {
-            return Err(exceeded("the usage limits of the object are exceeded"));
-        }
-        Ok(Self { count: Some(left), ..self.clone() })
+        self.less(units)
+            .ok_or_else(|| Refusal::new(ResultReason::UsageLimitExceeded, ResultReason::PermissionDenied, EXCEEDED))
+    }
+
+    fn less(&self, units: i64) -> Option<Self> {
+        let left = self.remaining().checked_sub(units).filter(|left| *left >= 0)?;
+        Some(Self { count: Some(left), ..self.clone() })
     }
 }
 
-fn exceeded(words: &'static str) -> Refusal {
-    Refusal::new(ResultReason::UsageLimitExceeded, ResultReason::PermissionDenied, words)
-}
+const EXCEEDED: &str = "the usage limits of the object do not leave that much";
 
 /// Sensitive and Extractable with their memories (1.4 §3.48 to §3.51).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -330,6 +328,9 @@ mod tests {
         let spent = bytes.after_use(16).unwrap();
         assert_eq!((spent.count, spent.is_used()), (Some(0), true));
         let refusal = spent.after_use(1).unwrap_err();
+        assert_eq!(refusal.reason(Version::V2_1), ResultReason::PermissionDenied);
+        assert_eq!(refusal.reason(Version::V1_4), ResultReason::PermissionDenied);
+        let refusal = spent.allocated(1).unwrap_err();
         assert_eq!(refusal.reason(Version::V2_1), ResultReason::UsageLimitExceeded);
         assert_eq!(refusal.reason(Version::V1_4), ResultReason::PermissionDenied);
         assert_eq!(limits(2, UsageLimitsUnit::Object).after_use(1_000).unwrap().remaining(), 1);

@@ -98,8 +98,19 @@ pub fn may_use(attributes: &Attributes, purpose: Use, now: Date, after_life: Aft
 /// # Errors
 /// Incompatible Cryptographic Usage Mask; in 1.x Permission Denied.
 pub fn mask_permits(attributes: &Attributes, bits: CryptographicUsageMask) -> Result<(), Refusal> {
-    let mask = attributes.get(attr::CRYPTOGRAPHIC_USAGE_MASK).unwrap_or(CryptographicUsageMask(0));
-    if mask.0 & (bits.0 | CryptographicUsageMask::Unrestricted.0) != 0 {
+    compatible(mask_of(attributes) & bits.0 != 0 || is_unrestricted(attributes))
+}
+
+/// Whether the object's mask has all of these bits, as Check asks (2.1 §6.1.7, BL-M-2).
+///
+/// # Errors
+/// Incompatible Cryptographic Usage Mask; in 1.x Permission Denied.
+pub fn mask_covers(attributes: &Attributes, bits: CryptographicUsageMask) -> Result<(), Refusal> {
+    compatible(bits.0 & !mask_of(attributes) == 0 || is_unrestricted(attributes))
+}
+
+fn compatible(ok: bool) -> Result<(), Refusal> {
+    if ok {
         return Ok(());
     }
     Err(Refusal::new(
@@ -107,6 +118,14 @@ pub fn mask_permits(attributes: &Attributes, bits: CryptographicUsageMask) -> Re
         ResultReason::PermissionDenied,
         "the Cryptographic Usage Mask does not permit it",
     ))
+}
+
+fn mask_of(attributes: &Attributes) -> u32 {
+    attributes.get(attr::CRYPTOGRAPHIC_USAGE_MASK).map_or(0, |mask| mask.0)
+}
+
+fn is_unrestricted(attributes: &Attributes) -> bool {
+    mask_of(attributes) & CryptographicUsageMask::Unrestricted.0 != 0
 }
 
 fn state_permits(state: State, purpose: Use, after_life: AfterLife) -> Result<(), Refusal> {
@@ -315,6 +334,9 @@ mod tests {
             assert_eq!(refusal.reason(Version::V3_0), ResultReason::IncompatibleCryptographicUsageMask);
             assert_eq!(refusal.reason(Version::V1_0), ResultReason::PermissionDenied);
         }
+        let both = key(State::Active, Dates::default(), Mask(Mask::Encrypt.0 | Mask::Sign.0));
+        assert!(mask_covers(&both, Mask(Mask::Encrypt.0 | Mask::Sign.0)).is_ok());
+        assert!(mask_covers(&both, Mask(Mask::Encrypt.0 | Mask::Decrypt.0)).is_err());
         assert_eq!(Use::of(Operation::MACVerify), Some(Use::MacVerify));
         assert_eq!(Use::of(Operation::Get), None);
     }

@@ -178,17 +178,44 @@ impl Lifecycle {
 
     /// Whether the dates are in the order that 1.4 §3.24 to §3.27 ask for. Process start and protect stop are
     /// independent of each other.
+    ///
+    /// # Errors
+    /// Invalid Attribute Value, in 1.x Invalid Field.
     pub fn in_order(&self) -> Result<(), Refusal> {
-        let before = |first: Option<Date>, second: Option<Date>| first.is_none() || second.is_none() || first <= second;
-        let table = [
-            (self.activation, self.deactivation, "the Deactivation Date precedes the Activation Date"),
-            (self.activation, self.process_start, "the Process Start Date precedes the Activation Date"),
-            (self.protect_stop, self.deactivation, "the Protect Stop Date is later than the Deactivation Date"),
-        ];
-        match table.into_iter().find(|(first, second, _)| !before(*first, *second)) {
-            Some((_, _, words)) => Err(Refusal::invalid_value(words)),
-            None => Ok(()),
-        }
+        self.pairs().into_iter().find(Pair::is_broken).map_or(Ok(()), |pair| Err(Refusal::invalid_value(pair.words)))
+    }
+
+    /// Whether a change of dates keeps their order. What was out of order before may stay so: an Activate sets the
+    /// Activation Date wherever the others are.
+    ///
+    /// # Errors
+    /// Invalid Attribute Value, in 1.x Invalid Field.
+    pub fn keeps_order(&self, before: &Self) -> Result<(), Refusal> {
+        let broken = self.pairs().into_iter().zip(before.pairs()).find(|(new, old)| new.is_broken() && new != old);
+        broken.map_or(Ok(()), |(pair, _)| Err(Refusal::invalid_value(pair.words)))
+    }
+
+    fn pairs(&self) -> [Pair; 3] {
+        let pair = |first, second, words| Pair { first, second, words };
+        [
+            pair(self.activation, self.deactivation, "the Deactivation Date precedes the Activation Date"),
+            pair(self.activation, self.process_start, "the Process Start Date precedes the Activation Date"),
+            pair(self.protect_stop, self.deactivation, "the Protect Stop Date is later than the Deactivation Date"),
+        ]
+    }
+}
+
+/// Two dates of which the first may not be later than the second.
+#[derive(PartialEq)]
+struct Pair {
+    first: Option<Date>,
+    second: Option<Date>,
+    words: &'static str,
+}
+
+impl Pair {
+    fn is_broken(&self) -> bool {
+        self.first.zip(self.second).is_some_and(|(first, second)| first > second)
     }
 }
 
@@ -255,7 +282,7 @@ fn modify(current: Lifecycle, dates: Dates, now: Date) -> Result<Lifecycle, Refu
         deactivation: dates.deactivation.or(current.deactivation),
         ..current
     };
-    after.in_order()?;
+    after.keeps_order(&current)?;
     Ok(after)
 }
 
@@ -294,19 +321,20 @@ mod tests {
         let activation = Event::ModifyDates(Dates { activation: past, ..Dates::default() });
         let deactivation = Event::ModifyDates(Dates { deactivation: past, ..Dates::default() });
         let window = Event::ModifyDates(Dates { process_start: past, protect_stop: past, ..Dates::default() });
+        #[rustfmt::skip]
         let table = [
-            //                              Pre-Active  Active      Deactiv.    Comprom.       Destroyed   D. Comprom.
-            (Event::Activate,               [active,    None,       None,       None,          None,       None]),
-            (superseded,                    [None,      off,        None,       None,          None,       None]),
-            (key_compromise,                [bad,       bad,        bad,        None,          gone_bad,   None]),
-            (ca_compromise,                 [bad,       bad,        bad,        None,          gone_bad,   None]),
-            (Event::Deactivate(None),       [None,      off,        None,       None,          None,       None]),
-            (Event::Deactivate(Some(Date(2_000))), [None, active,   None,       None,          None,       None]),
-            (Event::Destroy,                [gone,      None,       gone,       gone_bad,      None,       None]),
-            (activation,                    [active,    None,       None,       None,          None,       None]),
-            (deactivation,                  [pre,       off,        None,       None,          None,       None]),
-            (window,                        [pre,       active,     None,       None,          None,       None]),
-            (Event::DateReached,            [pre,       active,     off,        bad,           gone,       gone_bad]),
+            //                                     Pre-Active  Active        Deactivated  Compromised     Destroyed       D. Compromised
+            (Event::Activate,                      [active,    None,         None,        None,           None,           None]),
+            (superseded,                           [None,      off,          None,        None,           None,           None]),
+            (key_compromise,                       [bad,       bad,          bad,         None,           gone_bad,       None]),
+            (ca_compromise,                        [bad,       bad,          bad,         None,           gone_bad,       None]),
+            (Event::Deactivate(None),              [None,      off,          None,        None,           None,           None]),
+            (Event::Deactivate(Some(Date(2_000))), [None,      active,       None,        None,           None,           None]),
+            (Event::Destroy,                       [gone,      None,         gone,        gone_bad,       None,           None]),
+            (activation,                           [active,    None,         None,        None,           None,           None]),
+            (deactivation,                         [pre,       off,          None,        None,           None,           None]),
+            (window,                               [pre,       active,       None,        None,           None,           None]),
+            (Event::DateReached,                   [pre,       active,       off,         bad,            gone,           gone_bad]),
         ];
         for (event, row) in table {
             for (state, expected) in STATES.into_iter().zip(row) {
@@ -326,11 +354,8 @@ mod tests {
     #[test]
     fn dates_act_by_themselves() {
         let created = |activation: Option<i64>, deactivation: Option<i64>| {
-            let dates = Dates {
-                activation: activation.map(Date),
-                deactivation: deactivation.map(Date),
-                ..Dates::default()
-            };
+            let dates =
+                Dates { activation: activation.map(Date), deactivation: deactivation.map(Date), ..Dates::default() };
             Lifecycle::created(dates, NOW).map(|new| new.state)
         };
         assert_eq!(created(None, None), Ok(State::PreActive));
@@ -362,10 +387,7 @@ mod tests {
     #[test]
     fn a_compromise_date_must_make_sense() {
         let active = in_state(State::Active);
-        let table = [
-            (RevocationReasonCode::KeyCompromise, NOW.plus(1)),
-            (RevocationReasonCode::Superseded, Date(1)),
-        ];
+        let table = [(RevocationReasonCode::KeyCompromise, NOW.plus(1)), (RevocationReasonCode::Superseded, Date(1))];
         for (code, date) in table {
             let refusal = next(&active, Event::Revoke(code, Some(date)), NOW).unwrap_err();
             assert_eq!(refusal.reason(Version::V2_1), ResultReason::InvalidField);
@@ -394,6 +416,16 @@ mod tests {
         let change = Event::ModifyDates(Dates { process_start: Some(Date(5_000)), ..Dates::default() });
         assert!(next(&open, change, NOW).is_ok());
         assert!(next(&open, change, Date(1_001)).is_err());
+    }
+
+    #[test]
+    fn an_old_disorder_does_not_block_a_new_date() {
+        let planned = Lifecycle { process_start: Some(Date(900)), ..in_state(State::PreActive) };
+        let active = next(&planned, Event::Activate, NOW).unwrap();
+        assert!(active.in_order().is_err());
+        let end = |seconds| Event::ModifyDates(Dates { deactivation: Some(Date(seconds)), ..Dates::default() });
+        assert!(next(&active, end(2_000), NOW).is_ok());
+        assert!(next(&active, end(999), NOW).is_err());
     }
 
     #[test]

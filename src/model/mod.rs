@@ -1,5 +1,6 @@
-//! Room 2: the domain, without bytes and without versions. What objects are, which attributes they have, what may
-//! be done with them and when. Everything is a value or a pure function: the caller brings the time.
+//! Room 2: the domain, without bytes. What objects are, which attributes they have, what may be done with them and
+//! when. Everything is a value or a pure function: the caller brings the time. Values have one form for all versions;
+//! a version is only asked which rows it has and which Result Reason it uses.
 
 pub mod attributes;
 pub mod lifecycle;
@@ -13,8 +14,10 @@ pub mod shape;
 pub mod usage;
 pub mod values;
 
-pub use attributes::{Key, Rule, attr, rule};
+pub use attributes::{Key, RULES, Rule, attr, rule};
 pub use lifecycle::{Event, Lifecycle};
-pub use object::ManagedObject;
+pub use object::{ManagedObject, Material, MaterialRef};
 pub use refusal::Refusal;
+pub use right::{Caller, ExportPermit, ObjectFacts, Policy, Right, Verdict};
 pub use set::{Attribute, Attributes, Family};
+pub use values::{AttributeValue, Target};

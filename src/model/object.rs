@@ -4,13 +4,12 @@
 use super::attributes::attr;
 use super::lifecycle::{Lifecycle, effective_state};
 use super::set::{Attribute, Attributes};
+use super::values::OpaqueDataType;
 use crate::base::{BigInt, Date, Value};
 use crate::registry::{
     CertificateRequestType, CertificateType, KeyCompressionType, KeyFormatType, ObjectClass, ObjectType,
     SecretDataType, SplitKeyMethod, State,
 };
-
-use super::values::OpaqueDataType;
 
 /// A managed object (1.4 §2.2, 2.1 §2, 3.0 §2).
 #[derive(Clone, PartialEq, Eq, Debug)]

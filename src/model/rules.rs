@@ -8,7 +8,7 @@ use super::attributes::{Instances, Rule, SetBy, When, attr, rule};
 use super::lifecycle::{Lifecycle, effective_state, reached};
 use super::object::ManagedObject;
 use super::refusal::Refusal;
-use super::set::{Attributes, Family, vendor_and_name};
+use super::set::{Attribute, Attributes, Family, vendor_and_name};
 use super::shape::conforms;
 use super::values::{AttributeValue, UsageLimits};
 use crate::base::{Date, Value};
@@ -51,26 +51,50 @@ enum Intent {
     Delete,
 }
 
-/// The Result Reasons of an operation (2.1 §6.1 error tables; 1.4 §11.2, §11.15 to §11.17), each for 2.x and 1.x.
+/// The Result Reasons of an operation, each for 2.x and for 1.x.
 struct Reasons {
-    intent: Intent,
     read_only: (ResultReason, ResultReason),
     unsuited: (ResultReason, ResultReason),
     value: (ResultReason, ResultReason),
 }
 
-#[rustfmt::skip]
-const REASONS: [Reasons; 6] = {
+/// The error tables of 2.1 §6.1 and of 1.4 §11.2, §11.15 to §11.17. They call the same thing Attribute Read Only in
+/// some operations and Read Only Attribute in others.
+const fn reasons(intent: Intent) -> Reasons {
     use ResultReason as R;
-    [
-        Reasons { intent: Intent::Create, read_only: (R::AttributeReadOnly, R::InvalidField), unsuited: (R::InvalidAttribute,      R::InvalidField),     value: (R::InvalidAttributeValue, R::InvalidField) },
-        Reasons { intent: Intent::Add,    read_only: (R::ReadOnlyAttribute, R::PermissionDenied), unsuited: (R::InvalidAttribute,  R::PermissionDenied), value: (R::InvalidField,          R::InvalidField) },
-        Reasons { intent: Intent::Set,    read_only: (R::ReadOnlyAttribute, R::PermissionDenied), unsuited: (R::InvalidAttributeValue, R::PermissionDenied), value: (R::InvalidAttributeValue, R::InvalidField) },
-        Reasons { intent: Intent::Adjust, read_only: (R::ReadOnlyAttribute, R::PermissionDenied), unsuited: (R::UnsupportedAttribute, R::PermissionDenied), value: (R::InvalidDataType,    R::InvalidField) },
-        Reasons { intent: Intent::Modify, read_only: (R::AttributeReadOnly, R::PermissionDenied), unsuited: (R::AttributeNotFound, R::InvalidField),     value: (R::InvalidField,          R::InvalidField) },
-        Reasons { intent: Intent::Delete, read_only: (R::AttributeReadOnly, R::PermissionDenied), unsuited: (R::InvalidAttribute,  R::ItemNotFound),     value: (R::InvalidField,          R::InvalidField) },
-    ]
-};
+    match intent {
+        Intent::Create => Reasons {
+            read_only: (R::AttributeReadOnly, R::InvalidField),
+            unsuited: (R::InvalidAttribute, R::InvalidField),
+            value: (R::InvalidAttributeValue, R::InvalidField),
+        },
+        Intent::Add => Reasons {
+            read_only: (R::ReadOnlyAttribute, R::PermissionDenied),
+            unsuited: (R::InvalidAttribute, R::PermissionDenied),
+            value: (R::InvalidField, R::InvalidField),
+        },
+        Intent::Set => Reasons {
+            read_only: (R::ReadOnlyAttribute, R::PermissionDenied),
+            unsuited: (R::InvalidAttributeValue, R::PermissionDenied),
+            value: (R::InvalidAttributeValue, R::InvalidField),
+        },
+        Intent::Adjust => Reasons {
+            read_only: (R::ReadOnlyAttribute, R::PermissionDenied),
+            unsuited: (R::UnsupportedAttribute, R::PermissionDenied),
+            value: (R::InvalidDataType, R::InvalidField),
+        },
+        Intent::Modify => Reasons {
+            read_only: (R::AttributeReadOnly, R::PermissionDenied),
+            unsuited: (R::AttributeNotFound, R::InvalidField),
+            value: (R::InvalidField, R::InvalidField),
+        },
+        Intent::Delete => Reasons {
+            read_only: (R::AttributeReadOnly, R::PermissionDenied),
+            unsuited: (R::InvalidAttribute, R::ItemNotFound),
+            value: (R::InvalidField, R::InvalidField),
+        },
+    }
+}
 
 /// Whether a client may give these attributes to an object that is about to be made: each by itself, single-instance
 /// ones once, dates in order.
@@ -93,12 +117,7 @@ pub fn may_create(attributes: &Attributes, object_type: ObjectType, version: Ver
 ///
 /// # Errors
 /// Attribute Read Only, Invalid Attribute, Invalid Attribute Value; in 1.x Invalid Field.
-pub fn may_set_at_creation(
-    tag: Tag,
-    value: &Value,
-    object_type: ObjectType,
-    version: Version,
-) -> Result<(), Refusal> {
+pub fn may_set_at_creation(tag: Tag, value: &Value, object_type: ObjectType, version: Version) -> Result<(), Refusal> {
     let intent = Intent::Create;
     let rule = suited(tag, object_type, version, intent)?;
     if rule.set_by == SetBy::Server || is_servers_own(tag, value) {
@@ -144,10 +163,9 @@ pub fn may_modify(subject: &Subject<'_>, family: Family<'_>, index: u32, value: 
         return Err(read_only(rule.tag, intent));
     }
     let old = existing(subject, family, Some(index), (ResultReason::AttributeNotFound, ResultReason::InvalidField))?;
-    let (tag, old) = old.map_or((rule.tag, None), |attribute| (attribute.tag, Some(&attribute.value)));
-    permitted(rule.client, subject, tag, old, Some(value), intent)?;
-    fits(tag, value, intent)?;
-    consistent(subject, tag, value, intent)
+    permitted(rule.client, subject, old.tag, Some(&old.value), Some(value), intent)?;
+    fits(old.tag, value, intent)?;
+    consistent(subject, old.tag, value, intent)
 }
 
 /// Delete Attribute: the instance with the index, or with no index all of the family.
@@ -162,7 +180,7 @@ pub fn may_delete(subject: &Subject<'_>, family: Family<'_>, index: Option<u32>)
         return Err(read_only(rule.tag, intent));
     }
     let old = existing(subject, family, index, (ResultReason::AttributeNotFound, ResultReason::ItemNotFound))?;
-    permitted(rule.delete, subject, rule.tag, old.map(|attribute| &attribute.value), None, intent)
+    permitted(rule.delete, subject, old.tag, Some(&old.value), None, intent)
 }
 
 fn the_one_value(subject: &Subject<'_>, tag: Tag, value: &Value, intent: Intent) -> Result<(), Refusal> {
@@ -241,7 +259,8 @@ fn consistent(subject: &Subject<'_>, tag: Tag, value: &Value, intent: Intent) ->
         });
         return if touched { Err(read_only(Tag::UsageLimitsCount, intent)) } else { Ok(()) };
     }
-    let mut life = Lifecycle::of(subject.attributes);
+    let before = Lifecycle::of(subject.attributes);
+    let mut life = before;
     let date = match tag {
         Tag::ActivationDate => &mut life.activation,
         Tag::ProcessStartDate => &mut life.process_start,
@@ -250,7 +269,7 @@ fn consistent(subject: &Subject<'_>, tag: Tag, value: &Value, intent: Intent) ->
         _ => return Ok(()),
     };
     *date = Date::from_value(value);
-    life.in_order()
+    life.keeps_order(&before).map_err(|refusal| wrong_value(refusal.words().to_owned(), intent))
 }
 
 /// Whether the version has the attribute and the object may.
@@ -262,14 +281,10 @@ fn suited(tag: Tag, object_type: ObjectType, version: Version, intent: Intent) -
 
 /// Whether the value has the form of the attribute, and a number that means something.
 fn fits(tag: Tag, value: &Value, intent: Intent) -> Result<(), Refusal> {
-    let wrong = |words: String| {
-        let (reason, reason_1x) = reasons(intent).value;
-        Refusal::new(reason, reason_1x, words)
-    };
-    conforms(tag, value).map_err(|misfit| wrong(misfit.to_string()))?;
+    conforms(tag, value).map_err(|misfit| wrong_value(misfit.to_string(), intent))?;
     match UsageLimits::from_value(value) {
         Some(limits) if tag == Tag::UsageLimits && limits.total < 0 => {
-            Err(wrong("Usage Limits Total cannot be negative".to_owned()))
+            Err(wrong_value("Usage Limits Total cannot be negative".to_owned(), intent))
         }
         _ => Ok(()),
     }
@@ -281,19 +296,17 @@ fn existing<'a>(
     family: Family<'a>,
     index: Option<u32>,
     (reason, reason_1x): (ResultReason, ResultReason),
-) -> Result<Option<&'a super::set::Attribute>, Refusal> {
+) -> Result<&'a Attribute, Refusal> {
     let attributes = subject.attributes;
-    let first = attributes.family(family).next();
-    if first.is_none() {
-        return Err(Refusal::new(reason, reason_1x, "the object does not have the attribute"));
-    }
-    match index {
-        None => Ok(first),
-        Some(index) => attributes.find(family, index).map(Some).ok_or_else(|| {
-            let words = "the object does not have that instance of the attribute";
-            Refusal::new(ResultReason::AttributeInstanceNotFound, ResultReason::ItemNotFound, words)
-        }),
-    }
+    let first = attributes
+        .family(family)
+        .next()
+        .ok_or_else(|| Refusal::new(reason, reason_1x, "the object does not have the attribute"))?;
+    let Some(index) = index else { return Ok(first) };
+    attributes.find(family, index).ok_or_else(|| {
+        let words = "the object does not have that instance of the attribute";
+        Refusal::new(ResultReason::AttributeInstanceNotFound, ResultReason::ItemNotFound, words)
+    })
 }
 
 fn is_servers_own(tag: Tag, value: &Value) -> bool {
@@ -308,9 +321,9 @@ fn family_tag(family: Family<'_>) -> Tag {
     }
 }
 
-fn reasons(intent: Intent) -> &'static Reasons {
-    let [create, ..] = &REASONS;
-    REASONS.iter().find(|row| row.intent == intent).unwrap_or(create)
+fn wrong_value(words: String, intent: Intent) -> Refusal {
+    let (reason, reason_1x) = reasons(intent).value;
+    Refusal::new(reason, reason_1x, words)
 }
 
 fn read_only(tag: Tag, intent: Intent) -> Refusal {
@@ -321,4 +334,230 @@ fn read_only(tag: Tag, intent: Intent) -> Refusal {
 fn unsuited(tag: Tag, intent: Intent) -> Refusal {
     let (reason, reason_1x) = reasons(intent).unsuited;
     Refusal::new(reason, reason_1x, format!("the object cannot have the attribute {tag}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::values::{Name, Target, VendorAttribute};
+    use crate::registry::{CryptographicUsageMask, NameType, ResultReason as R, UsageLimitsUnit};
+
+    const NOW: Date = Date(1_000);
+
+    fn name(text: &str) -> Value {
+        Name { value: text.into(), name_type: NameType::UninterpretedTextString }.into_value()
+    }
+
+    fn vendor(vendor: &str) -> Value {
+        VendorAttribute { vendor: vendor.into(), name: "n".into(), value: Value::Integer(1) }.into_value()
+    }
+
+    fn limits(total: i64, count: Option<i64>) -> Value {
+        UsageLimits { total, count, unit: UsageLimitsUnit::Byte }.into_value()
+    }
+
+    /// An object with one of everything the tests touch.
+    fn object(state: State) -> Attributes {
+        let mut attributes = Attributes::new();
+        attributes.set(attr::STATE, state);
+        attributes.set(attr::OBJECT_TYPE, ObjectType::SymmetricKey);
+        attributes.set(attr::ACTIVATION_DATE, Date(500));
+        attributes.set(attr::PROCESS_START_DATE, Date(900));
+        attributes.set(attr::PROTECT_STOP_DATE, Date(2_000));
+        attributes.set(attr::CRYPTOGRAPHIC_LENGTH, 256);
+        attributes.set(attr::CRYPTOGRAPHIC_USAGE_MASK, CryptographicUsageMask::Encrypt);
+        attributes.set(attr::DESCRIPTION, "d".into());
+        attributes.set(attr::SENSITIVE, true);
+        attributes.set(attr::EXTRACTABLE, false);
+        attributes.push(Tag::Name, name("a"));
+        attributes.push(Tag::Name, name("b"));
+        attributes.push(Tag::Attribute, vendor("x"));
+        attributes.push(Tag::Attribute, vendor("y"));
+        attributes.push(Tag::NextLink, Target::Object("z".into()).into_value());
+        attributes.push(Tag::UsageLimits, limits(100, Some(40)));
+        attributes
+    }
+
+    fn subject(attributes: &Attributes, version: Version) -> Subject<'_> {
+        let state = attributes.get(attr::STATE).unwrap();
+        Subject { object_type: ObjectType::SymmetricKey, attributes, state, now: NOW, version }
+    }
+
+    /// The reason in 2.1 and in 1.4, or `None` twice.
+    fn answers(check: impl Fn(Version) -> Result<(), Refusal>) -> Option<(R, R)> {
+        let reason = |version| check(version).err().map(|refusal| refusal.reason(version));
+        reason(Version::V2_1).zip(reason(Version::V1_4))
+    }
+
+    #[test]
+    fn modify() {
+        let attributes = object(State::Active);
+        let denied = Some((R::AttributeReadOnly, R::PermissionDenied));
+        let state = Some((R::WrongKeyLifecycleState, R::PermissionDenied));
+        let value = Some((R::InvalidField, R::InvalidField));
+        let date = |seconds| Value::DateTime(Date(seconds));
+        let table = [
+            // BL-M-7, BL-M-10: read-only.
+            (Family::Tag(Tag::State), 0, Value::Enumeration(4), denied),
+            (Family::Tag(Tag::CertificateLength), 0, Value::Integer(123), denied),
+            (Family::Tag(Tag::CryptographicLength), 0, Value::Integer(128), denied),
+            (Family::Tag(Tag::CryptographicUsageMask), 0, Value::Integer(8), denied),
+            // AKLC-M-3: the object is Active.
+            (Family::Tag(Tag::ActivationDate), 0, date(1_000), state),
+            (Family::Tag(Tag::ProcessStartDate), 0, date(3_000), state),
+            (Family::Tag(Tag::ProtectStopDate), 0, date(3_000), None),
+            (Family::Tag(Tag::DeactivationDate), 0, date(3_000), Some((R::AttributeNotFound, R::InvalidField))),
+            (Family::Tag(Tag::Description), 0, Value::text("e"), None),
+            (Family::Tag(Tag::Description), 0, Value::Integer(1), value),
+            (Family::Tag(Tag::Comment), 0, Value::text("e"), Some((R::AttributeNotFound, R::InvalidField))),
+            (Family::Tag(Tag::Name), 1, name("c"), None),
+            (Family::Tag(Tag::Name), 2, name("c"), Some((R::AttributeInstanceNotFound, R::ItemNotFound))),
+            (Family::Tag(Tag::Sensitive), 0, Value::Boolean(false), denied),
+            (Family::Tag(Tag::Sensitive), 0, Value::Boolean(true), None),
+            (Family::Tag(Tag::Extractable), 0, Value::Boolean(true), denied),
+            (Family::Tag(Tag::Extractable), 0, Value::Boolean(false), None),
+            (Family::Tag(Tag::UsageLimits), 0, limits(200, None), denied),
+            (Family::Vendor("x", "n"), 0, vendor("x"), None),
+            (Family::Vendor("y", "n"), 0, vendor("y"), denied),
+            (Family::Link, 0, Value::Reference("q".into()), None),
+            (Family::Tag(Tag::KeyBlock), 0, Value::Integer(0), Some((R::AttributeNotFound, R::InvalidField))),
+        ];
+        for (family, index, new, expected) in table {
+            let found = answers(|version| may_modify(&subject(&attributes, version), family, index, &new));
+            assert_eq!(found, expected, "{family:?} {new:?}");
+        }
+    }
+
+    #[test]
+    fn dates_follow_the_state() {
+        let date = Value::DateTime(Date(3_000));
+        //                                  Pre-Active  Active  Deactivated
+        let table = [
+            (Tag::ActivationDate, [false, false, false]), // later than Process Start Date
+            (Tag::DeactivationDate, [true, true, false]),
+            (Tag::ProtectStopDate, [true, true, false]),
+            (Tag::ProcessStartDate, [false, false, false]), // reached
+        ];
+        for (tag, row) in table {
+            for (state, expected) in [State::PreActive, State::Active, State::Deactivated].into_iter().zip(row) {
+                let attributes = object(state);
+                let found = may_set(&subject(&attributes, Version::V2_1), tag, &date);
+                assert_eq!(found.is_ok(), expected, "{tag:?} in {state}: {found:?}");
+            }
+        }
+        let early = object(State::PreActive);
+        let modify = |seconds| {
+            let value = Value::DateTime(Date(seconds));
+            may_modify(&subject(&early, Version::V1_4), Tag::ActivationDate.into(), 0, &value)
+        };
+        assert!(modify(900).is_ok() && modify(901).is_err());
+    }
+
+    #[test]
+    fn add() {
+        let attributes = object(State::Active);
+        let denied = Some((R::ReadOnlyAttribute, R::PermissionDenied));
+        let single = Some((R::AttributeSingleValued, R::IllegalOperation));
+        let table = [
+            // BL-M-5.
+            (Tag::Description, Value::text("e"), single),
+            (Tag::Comment, Value::text("e"), None),
+            (Tag::Name, name("c"), None),
+            (Tag::Name, Value::text("c"), Some((R::InvalidField, R::InvalidField))),
+            (Tag::State, Value::Enumeration(1), denied),
+            (Tag::Digest, Value::Structure(vec![]), denied),
+            (Tag::CryptographicLength, Value::Integer(1), denied),
+            (Tag::CryptographicUsageMask, Value::Integer(1), single),
+            (Tag::DeactivationDate, Value::DateTime(Date(3_000)), None),
+            (Tag::DeactivationDate, Value::DateTime(Date(10)), Some((R::InvalidField, R::InvalidField))),
+            (Tag::Attribute, vendor("x"), None),
+            (Tag::Attribute, vendor("y"), denied),
+            (Tag::PreviousLink, Value::Reference("z".into()), None),
+            (Tag::CertificateLength, Value::Integer(1), Some((R::InvalidAttribute, R::PermissionDenied))),
+            (Tag::KeyBlock, Value::Integer(1), Some((R::InvalidAttribute, R::PermissionDenied))),
+        ];
+        for (tag, value, expected) in table {
+            let found = answers(|version| may_add(&subject(&attributes, version), tag, &value));
+            assert_eq!(found, expected, "{tag:?} {value:?}");
+        }
+        let bare = Attributes::new();
+        let unlimited = Subject { attributes: &bare, ..subject(&attributes, Version::V2_1) };
+        let count = |count| may_add(&unlimited, Tag::UsageLimits, &limits(10, count)).is_ok();
+        assert!(count(None) && count(Some(10)) && !count(Some(5)));
+        assert!(may_add(&unlimited, Tag::UsageLimits, &limits(-1, None)).is_err());
+    }
+
+    #[test]
+    fn set_and_adjust() {
+        let attributes = object(State::Active);
+        let table = [
+            (Tag::Description, Value::text("e"), None, None),
+            (Tag::Comment, Value::text("e"), None, None),
+            (Tag::Name, name("c"), Some(R::MultiValuedAttribute), Some(R::MultiValuedAttribute)),
+            (Tag::State, Value::Enumeration(1), Some(R::ReadOnlyAttribute), Some(R::ReadOnlyAttribute)),
+            (Tag::Description, Value::Integer(1), Some(R::InvalidAttributeValue), Some(R::InvalidDataType)),
+            (Tag::KeyBlock, Value::Integer(1), Some(R::InvalidAttributeValue), Some(R::UnsupportedAttribute)),
+        ];
+        let subject = subject(&attributes, Version::V2_1);
+        let reason = |answer: Result<(), Refusal>| answer.err().map(|refusal| refusal.reason(Version::V2_1));
+        for (tag, value, set, adjust) in table {
+            assert_eq!(reason(may_set(&subject, tag, &value)), set, "{tag:?}");
+            assert_eq!(reason(may_adjust(&subject, tag, &value)), adjust, "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn delete() {
+        let attributes = object(State::Active);
+        let denied = Some((R::AttributeReadOnly, R::PermissionDenied));
+        let absent = Some((R::AttributeNotFound, R::ItemNotFound));
+        let table = [
+            (Family::Tag(Tag::State), None, denied),
+            (Family::Tag(Tag::ActivationDate), Some(0), denied),
+            (Family::Tag(Tag::UsageLimits), Some(0), denied),
+            (Family::Tag(Tag::Description), Some(0), None),
+            (Family::Tag(Tag::Comment), None, absent),
+            (Family::Tag(Tag::Name), None, None),
+            (Family::Tag(Tag::Name), Some(1), None),
+            (Family::Tag(Tag::Name), Some(7), Some((R::AttributeInstanceNotFound, R::ItemNotFound))),
+            (Family::Vendor("x", "n"), None, None),
+            (Family::Vendor("x", "other"), None, absent),
+            (Family::Vendor("y", "n"), None, denied),
+            (Family::Link, Some(0), None),
+            (Family::Tag(Tag::KeyBlock), None, Some((R::InvalidAttribute, R::ItemNotFound))),
+        ];
+        for (family, index, expected) in table {
+            let found = answers(|version| may_delete(&subject(&attributes, version), family, index));
+            assert_eq!(found, expected, "{family:?} {index:?}");
+        }
+    }
+
+    #[test]
+    fn create() {
+        let (v14, v21) = (Version::V1_4, Version::V2_1);
+        let table = [
+            (Tag::CryptographicLength, Value::Integer(256), ObjectType::SymmetricKey, v14, None),
+            (Tag::CryptographicUsageMask, Value::Integer(4), ObjectType::OpaqueObject, v21, None),
+            (Tag::CryptographicUsageMask, Value::Integer(4), ObjectType::OpaqueObject, v14, Some(R::InvalidField)),
+            (Tag::CertificateType, Value::Enumeration(1), ObjectType::Certificate, v21, None),
+            (Tag::State, Value::Enumeration(1), ObjectType::SymmetricKey, v21, Some(R::AttributeReadOnly)),
+            (Tag::State, Value::Enumeration(1), ObjectType::SymmetricKey, v14, Some(R::InvalidField)),
+            (Tag::Sensitive, Value::Boolean(true), ObjectType::PublicKey, v21, None),
+            (Tag::CryptographicLength, Value::text("a"), ObjectType::SymmetricKey, v21, Some(R::InvalidAttributeValue)),
+            (Tag::Description, Value::text("a"), ObjectType::SymmetricKey, Version::V1_3, Some(R::InvalidField)),
+            (Tag::KeyFormatType, Value::Enumeration(1), ObjectType::SymmetricKey, v21, None),
+            (Tag::CredentialLink, Value::Reference("c".into()), ObjectType::User, Version::V3_0, None),
+            (Tag::Attribute, vendor("y"), ObjectType::SymmetricKey, v21, Some(R::AttributeReadOnly)),
+        ];
+        for (tag, value, object_type, version, expected) in table {
+            let found = may_set_at_creation(tag, &value, object_type, version);
+            assert_eq!(found.err().map(|refusal| refusal.reason(version)), expected, "{tag:?} {version}");
+        }
+        let mut twice = Attributes::new();
+        twice.push(Tag::Comment, Value::text("a"));
+        assert!(may_create(&twice, ObjectType::SymmetricKey, v21).is_ok());
+        twice.push(Tag::Comment, Value::text("b"));
+        let refusal = may_create(&twice, ObjectType::SymmetricKey, v21).unwrap_err();
+        assert_eq!(refusal.reason(v21), R::AttributeSingleValued);
+    }
 }

@@ -142,9 +142,10 @@ impl Attributes {
     pub fn insert(&mut self, attribute: Attribute) {
         let family = attribute.family();
         self.0.retain(|other| other.index != attribute.index || !family.contains(other));
+        let later = |other: &Attribute| other.index > attribute.index && family.contains(other);
         let range = self.range(attribute.tag);
-        let before = self.0[range.clone()].iter().take_while(|other| other.index <= attribute.index).count();
-        self.0.insert(range.start + before, attribute);
+        let at = self.0[range.clone()].iter().position(later).map_or(range.end, |after| range.start + after);
+        self.0.insert(at, attribute);
     }
 
     /// The value of an attribute; of several instances the first.
@@ -247,8 +248,12 @@ impl IntoIterator for Attributes {
 }
 
 impl FromIterator<Attribute> for Attributes {
-    /// From stored instances.
+    /// From stored instances. In the order of `iter` they are taken as they are.
     fn from_iter<I: IntoIterator<Item = Attribute>>(stored: I) -> Self {
+        let stored: Vec<Attribute> = stored.into_iter().collect();
+        if stored.is_sorted_by_key(|attribute| attribute.tag) {
+            return Self(stored);
+        }
         let mut set = Self::new();
         for attribute in stored {
             set.insert(attribute);
@@ -260,4 +265,98 @@ impl FromIterator<Attribute> for Attributes {
 /// Vendor Identification and Attribute Name of the value of a vendor attribute.
 pub fn vendor_and_name(value: &Value) -> Option<(&str, &str)> {
     Some((value.field(Tag::VendorIdentification)?.as_text()?, value.field(Tag::AttributeName)?.as_text()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Date;
+    use crate::model::attributes::attr;
+    use crate::model::values::{Target, VendorAttribute};
+    use crate::registry::State;
+
+    fn vendor(vendor: &str, name: &str, value: i32) -> Value {
+        VendorAttribute { vendor: vendor.into(), name: name.into(), value: Value::Integer(value) }.into_value()
+    }
+
+    fn link(id: &str) -> Value {
+        Target::Object(id.into()).into_value()
+    }
+
+    #[test]
+    fn typed_keys_read_and_write() {
+        let mut set = Attributes::new();
+        assert!(set.is_empty());
+        set.set(attr::STATE, State::PreActive);
+        set.set(attr::ACTIVATION_DATE, Date(5));
+        set.set(attr::COMMENT, "c".into());
+        set.set(attr::STATE, State::Active);
+        assert_eq!(set.get(attr::STATE), Some(State::Active));
+        assert_eq!(set.text(attr::COMMENT), Some("c"));
+        assert_eq!(set.get(attr::CRYPTOGRAPHIC_LENGTH), None);
+        assert!(!set.is_true(attr::SENSITIVE) && set.has(Tag::Comment));
+        let order: Vec<Tag> = set.iter().map(|attribute| attribute.tag).collect();
+        assert_eq!(order, [Tag::ActivationDate, Tag::State, Tag::Comment]);
+        assert_eq!(set.len(), 3);
+    }
+
+    #[test]
+    fn indices_never_shift() {
+        let mut set = Attributes::new();
+        for (group, index) in [("a", 0), ("b", 1), ("c", 2)] {
+            assert_eq!(set.push(Tag::ObjectGroup, Value::text(group)), index);
+        }
+        assert_eq!(set.remove(Tag::ObjectGroup, 1).map(|gone| gone.value), Some(Value::text("b")));
+        assert_eq!(set.remove(Tag::ObjectGroup, 1), None);
+        assert_eq!(set.find(Tag::ObjectGroup, 2).map(|left| &left.value), Some(&Value::text("c")));
+        assert_eq!(set.push(Tag::ObjectGroup, Value::text("d")), 3);
+        assert!(
+            set.replace(Tag::ObjectGroup, 0, Value::text("e")) && !set.replace(Tag::ObjectGroup, 9, Value::text("e"))
+        );
+        assert_eq!(set.all(attr::OBJECT_GROUP).collect::<Vec<_>>(), ["e", "c", "d"]);
+        assert_eq!(set.remove_all(Tag::ObjectGroup), 3);
+        assert_eq!(set.push(Tag::ObjectGroup, Value::text("a")), 0);
+    }
+
+    #[test]
+    fn families_count_together() {
+        let mut set = Attributes::new();
+        assert_eq!(set.push(Tag::PreviousLink, link("p")), 0);
+        assert_eq!(set.push(Tag::NextLink, link("n")), 1);
+        assert_eq!(set.push(Tag::CertificateLink, link("c")), 2);
+        assert_eq!(set.find(Family::Link, 1).map(|found| found.tag), Some(Tag::NextLink));
+        assert_eq!(set.find(Tag::NextLink, 0), None);
+
+        assert_eq!(set.push(Tag::Attribute, vendor("x", "a", 1)), 0);
+        assert_eq!(set.push(Tag::Attribute, vendor("x", "b", 2)), 0);
+        assert_eq!(set.push(Tag::Attribute, vendor("x", "a", 3)), 1);
+        assert_eq!(set.vendor("x", "a").count(), 2);
+        assert!(set.replace(Family::Vendor("x", "b"), 0, vendor("x", "b", 9)));
+        assert_eq!(set.find(Family::Vendor("x", "b"), 0).map(|found| &found.value), Some(&vendor("x", "b", 9)));
+        assert_eq!(set.remove_all(Family::Vendor("x", "a")), 2);
+        assert_eq!(set.remove_all(Family::Link), 3);
+        assert_eq!(set.len(), 1);
+    }
+
+    #[test]
+    fn stored_attributes_come_back_as_they_were() {
+        let mut set = Attributes::new();
+        for id in ["a", "b", "c"] {
+            set.push(Tag::NextLink, link(id));
+            set.push(Tag::ParentLink, link(id));
+            set.push(Tag::Attribute, vendor("x", id, 1));
+            set.push(Tag::Attribute, vendor("x", "all", 1));
+        }
+        set.remove(Family::Link, 2);
+        let back: Attributes = set.clone().into_iter().collect();
+        assert_eq!(back, set);
+        let shuffled: Attributes = set.clone().into_iter().rev().collect();
+        let links = |set: &Attributes| set.family(Family::Link).cloned().collect::<Vec<_>>();
+        assert_eq!((shuffled.len(), links(&shuffled)), (set.len(), links(&set)));
+
+        // Modify Attribute of 1.x may give a link another Link Type under the same index.
+        set.insert(Attribute { tag: Tag::ChildLink, index: 3, value: link("z") });
+        assert_eq!(set.find(Family::Link, 3).map(|found| found.tag), Some(Tag::ChildLink));
+        assert_eq!(set.family(Family::Link).count(), 5);
+    }
 }

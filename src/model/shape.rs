@@ -164,7 +164,11 @@ mod tests {
         };
         let table = [
             (Tag::CryptographicLength, Value::Integer(256), Ok(())),
-            (Tag::CryptographicLength, name.clone(), Err(Misfit::WrongType(Tag::CryptographicLength, ItemType::TextString))),
+            (
+                Tag::CryptographicLength,
+                name.clone(),
+                Err(Misfit::WrongType(Tag::CryptographicLength, ItemType::TextString)),
+            ),
             (Tag::ActivationDate, Value::DateTime(Date(0)), Ok(())),
             (Tag::CryptographicAlgorithm, Value::Enumeration(3), Ok(())),
             (Tag::CryptographicAlgorithm, Value::Enumeration(0x8000_0001), Ok(())),
@@ -175,12 +179,20 @@ mod tests {
             ),
             (Tag::OpaqueDataType, Value::Enumeration(5), Ok(())),
             (Tag::CryptographicUsageMask, Value::Integer(0x0C), Ok(())),
-            (Tag::ProtectionStorageMask, Value::Integer(0x8_0000), Err(Misfit::UnknownBits(Tag::ProtectionStorageMask, 0x8_0000))),
+            (
+                Tag::ProtectionStorageMask,
+                Value::Integer(0x8_0000),
+                Err(Misfit::UnknownBits(Tag::ProtectionStorageMask, 0x8_0000)),
+            ),
             (Tag::Name, structure_of(&[(Tag::NameValue, name.clone()), (Tag::NameType, kind.clone())]), Ok(())),
             (Tag::Name, structure_of(&[(Tag::NameValue, name.clone())]), Err(Misfit::MissingField(Tag::NameType))),
             (
                 Tag::Name,
-                structure_of(&[(Tag::NameValue, name.clone()), (Tag::NameValue, name.clone()), (Tag::NameType, kind.clone())]),
+                structure_of(&[
+                    (Tag::NameValue, name.clone()),
+                    (Tag::NameValue, name.clone()),
+                    (Tag::NameType, kind.clone()),
+                ]),
                 Err(Misfit::RepeatedField(Tag::NameValue)),
             ),
             (Tag::Name, structure_of(&[(Tag::Comment, name.clone())]), Err(Misfit::UnknownField(Tag::Comment))),

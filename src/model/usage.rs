@@ -68,10 +68,7 @@ impl Use {
 
     /// Whether it applies protection; otherwise it processes what is protected (2.1 §4.57).
     pub fn protects(self) -> bool {
-        !matches!(
-            self,
-            Self::Decrypt | Self::SignatureVerify | Self::MacVerify | Self::UnwrapKey | Self::Decapsulate
-        )
+        !matches!(self, Self::Decrypt | Self::SignatureVerify | Self::MacVerify | Self::UnwrapKey | Self::Decapsulate)
     }
 }
 
@@ -101,8 +98,19 @@ pub fn may_use(attributes: &Attributes, purpose: Use, now: Date, after_life: Aft
 /// # Errors
 /// Incompatible Cryptographic Usage Mask; in 1.x Permission Denied.
 pub fn mask_permits(attributes: &Attributes, bits: CryptographicUsageMask) -> Result<(), Refusal> {
-    let mask = attributes.get(attr::CRYPTOGRAPHIC_USAGE_MASK).unwrap_or(CryptographicUsageMask(0));
-    if mask.0 & (bits.0 | CryptographicUsageMask::Unrestricted.0) != 0 {
+    compatible(mask_of(attributes) & bits.0 != 0 || is_unrestricted(attributes))
+}
+
+/// Whether the object's mask has all of these bits, as Check asks (2.1 §6.1.7, BL-M-2).
+///
+/// # Errors
+/// Incompatible Cryptographic Usage Mask; in 1.x Permission Denied.
+pub fn mask_covers(attributes: &Attributes, bits: CryptographicUsageMask) -> Result<(), Refusal> {
+    compatible(bits.0 & !mask_of(attributes) == 0 || is_unrestricted(attributes))
+}
+
+fn compatible(ok: bool) -> Result<(), Refusal> {
+    if ok {
         return Ok(());
     }
     Err(Refusal::new(
@@ -110,6 +118,14 @@ pub fn mask_permits(attributes: &Attributes, bits: CryptographicUsageMask) -> Re
         ResultReason::PermissionDenied,
         "the Cryptographic Usage Mask does not permit it",
     ))
+}
+
+fn mask_of(attributes: &Attributes) -> u32 {
+    attributes.get(attr::CRYPTOGRAPHIC_USAGE_MASK).map_or(0, |mask| mask.0)
+}
+
+fn is_unrestricted(attributes: &Attributes) -> bool {
+    mask_of(attributes) & CryptographicUsageMask::Unrestricted.0 != 0
 }
 
 fn state_permits(state: State, purpose: Use, after_life: AfterLife) -> Result<(), Refusal> {
@@ -153,13 +169,14 @@ impl UsageLimits {
     /// The limits after one use that protects this many bytes.
     ///
     /// # Errors
-    /// Usage Limit Exceeded, in 1.x Permission Denied, if less remains or the unit cannot be counted.
+    /// Permission Denied in every version, as CS-BC-M-7 has it, if less remains or the unit cannot be counted.
     pub fn after_use(&self, bytes: usize) -> Result<Self, Refusal> {
-        match self.unit {
-            UsageLimitsUnit::Byte => self.allocated(i64::try_from(bytes).unwrap_or(i64::MAX)),
-            UsageLimitsUnit::Object => self.allocated(1),
-            _ => Err(exceeded("the unit of the usage limits cannot be counted")),
-        }
+        let units = match self.unit {
+            UsageLimitsUnit::Byte => i64::try_from(bytes).ok(),
+            UsageLimitsUnit::Object => Some(1),
+            _ => None,
+        };
+        units.and_then(|units| self.less(units)).ok_or_else(|| Refusal::same(ResultReason::PermissionDenied, EXCEEDED))
     }
 
     /// The limits after an allocation of this many units (1.4 §4.18).
@@ -170,17 +187,17 @@ impl UsageLimits {
         if units < 0 {
             return Err(Refusal::same(ResultReason::InvalidField, "a usage allocation cannot be negative"));
         }
-        let left = self.remaining().saturating_sub(units);
-        if left < 0 {
-            return Err(exceeded("the usage limits of the object are exceeded"));
-        }
-        Ok(Self { count: Some(left), ..self.clone() })
+        self.less(units)
+            .ok_or_else(|| Refusal::new(ResultReason::UsageLimitExceeded, ResultReason::PermissionDenied, EXCEEDED))
+    }
+
+    fn less(&self, units: i64) -> Option<Self> {
+        let left = self.remaining().checked_sub(units).filter(|left| *left >= 0)?;
+        Some(Self { count: Some(left), ..self.clone() })
     }
 }
 
-fn exceeded(words: &'static str) -> Refusal {
-    Refusal::new(ResultReason::UsageLimitExceeded, ResultReason::PermissionDenied, words)
-}
+const EXCEEDED: &str = "the usage limits of the object do not leave that much";
 
 /// Sensitive and Extractable with their memories (1.4 §3.48 to §3.51).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -317,6 +334,9 @@ mod tests {
             assert_eq!(refusal.reason(Version::V3_0), ResultReason::IncompatibleCryptographicUsageMask);
             assert_eq!(refusal.reason(Version::V1_0), ResultReason::PermissionDenied);
         }
+        let both = key(State::Active, Dates::default(), Mask(Mask::Encrypt.0 | Mask::Sign.0));
+        assert!(mask_covers(&both, Mask(Mask::Encrypt.0 | Mask::Sign.0)).is_ok());
+        assert!(mask_covers(&both, Mask(Mask::Encrypt.0 | Mask::Decrypt.0)).is_err());
         assert_eq!(Use::of(Operation::MACVerify), Some(Use::MacVerify));
         assert_eq!(Use::of(Operation::Get), None);
     }
@@ -330,6 +350,9 @@ mod tests {
         let spent = bytes.after_use(16).unwrap();
         assert_eq!((spent.count, spent.is_used()), (Some(0), true));
         let refusal = spent.after_use(1).unwrap_err();
+        assert_eq!(refusal.reason(Version::V2_1), ResultReason::PermissionDenied);
+        assert_eq!(refusal.reason(Version::V1_4), ResultReason::PermissionDenied);
+        let refusal = spent.allocated(1).unwrap_err();
         assert_eq!(refusal.reason(Version::V2_1), ResultReason::UsageLimitExceeded);
         assert_eq!(refusal.reason(Version::V1_4), ResultReason::PermissionDenied);
         assert_eq!(limits(2, UsageLimitsUnit::Object).after_use(1_000).unwrap().remaining(), 1);

@@ -91,7 +91,9 @@ macro_rules! slot {
 }
 
 macro_rules! read {
-    (Required $T:ty, $value:ident, $tag:expr) => { <$T>::from_value($value.field($tag)?)? };
+    (Required $T:ty, $value:ident, $tag:expr) => {
+        <$T>::from_value($value.field($tag)?)?
+    };
     (Optional $T:ty, $value:ident, $tag:expr) => {
         match $value.field($tag) {
             Some(field) => Some(<$T>::from_value(field)?),
@@ -99,15 +101,22 @@ macro_rules! read {
         }
     };
     (Many $T:ty, $value:ident, $tag:expr) => {
-        fields_of($value).iter().filter(|field| field.tag == $tag).map(|field| <$T>::from_value(&field.value))
+        fields_of($value)
+            .iter()
+            .filter(|field| field.tag == $tag)
+            .map(|field| <$T>::from_value(&field.value))
             .collect::<Option<Vec<$T>>>()?
     };
 }
 
 macro_rules! write {
-    (Required $fields:ident, $from:expr, $tag:expr) => { $fields.push(Field::new($tag, $from.into_value())) };
+    (Required $fields:ident, $from:expr, $tag:expr) => {
+        $fields.push(Field::new($tag, $from.into_value()))
+    };
     (Optional $fields:ident, $from:expr, $tag:expr) => {
-        if let Some(inner) = $from { $fields.push(Field::new($tag, inner.into_value())) }
+        if let Some(inner) = $from {
+            $fields.push(Field::new($tag, inner.into_value()))
+        }
     };
     (Many $fields:ident, $from:expr, $tag:expr) => {
         $fields.extend($from.into_iter().map(|inner| Field::new($tag, inner.into_value())))
@@ -130,6 +139,7 @@ macro_rules! structures {
                 let Value::Structure(_) = value else { return None };
                 Some(Self { $($field: read!($count $T, value, Tag::$tag),)* })
             }
+            #[allow(clippy::vec_init_then_push, reason = "what is pushed depends on the row")]
             fn into_value(self) -> Value {
                 let mut fields = Vec::new();
                 $(write!($count fields, self.$field, Tag::$tag);)*

@@ -92,7 +92,7 @@ pub fn decode(id: &str, bytes: &[u8]) -> Result<(ManagedObject, u64), RecordBrok
 /// Attributes were stored in order, but for the two that the record does not repeat.
 fn restored(mut attributes: Vec<Attribute>) -> Attributes {
     attributes.sort_by_key(|attribute| attribute.tag);
-    Attributes::restored(attributes)
+    attributes.into_iter().collect()
 }
 
 fn write_attribute(attribute: &Attribute, out: &mut Writer) {

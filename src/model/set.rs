@@ -86,12 +86,6 @@ impl Attributes {
         Self::default()
     }
 
-    /// From instances as they were stored: sorted by tag, with the indices they had.
-    pub fn restored(sorted: Vec<Attribute>) -> Self {
-        debug_assert!(sorted.is_sorted_by_key(|attribute| attribute.tag));
-        Self(sorted)
-    }
-
     /// The value; of several instances the first. `None` too if it has not the key's form.
     pub fn get<T: AttributeValue>(&self, key: Key<T>) -> Option<T> {
         self.value(key.tag()).and_then(T::from_value)

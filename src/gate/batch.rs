@@ -102,13 +102,15 @@ fn perform(item: &Item<'_>, request: &Request<'_>, cx: &mut Cx<'_>, out: &mut Wr
             "this server answers at once; send the request without a mandatory Asynchronous Indicator",
         ));
     }
+    cx.operation = item.operation;
     cx.ephemeral = item.ephemeral;
     (handler.run)(&item.payload, cx, out)
 }
 
 /// Whether any item carries a critical message extension: we understand none, so the message is refused.
 pub fn refuse_critical_extensions(request: &Request<'_>) -> Result<()> {
-    for item in request.items() {
+    let extended = |item: &&Item<'_>| item.child(Tag::MessageExtension).is_some();
+    for item in request.items().iter().filter(extended) {
         if let Ok(item) = BatchItem::read(item, request.header.version)
             && let Some(extension) = item.extensions.iter().find(|extension| extension.critical)
         {

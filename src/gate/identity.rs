@@ -77,7 +77,7 @@ impl Identity {
 
     /// The caller of this name.
     pub fn caller(&self, name: &str) -> Caller {
-        Caller::new(name, self.operators.contains(name))
+        Caller { operator: self.operators.contains(name), ..Caller::named(name) }
     }
 
     /// Whom the credentials of a request name, if they name anybody. Hashing a password takes long: unless it was

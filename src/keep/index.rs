@@ -19,8 +19,6 @@ const INDEXED: &[Tag] = &[
     Tag::ObjectGroup,
     Tag::Attribute,
     Tag::ContactInformation,
-    Tag::Digest,
-    Tag::ShortUniqueIdentifier,
     Tag::X_509CertificateIdentifier,
     Tag::X_509CertificateSubject,
     Tag::X_509CertificateIssuer,

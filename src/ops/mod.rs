@@ -8,6 +8,7 @@ pub mod handlers;
 mod activate;
 mod add_attribute;
 mod adjust_attribute;
+mod change;
 mod check;
 mod create;
 mod create_key_pair;
@@ -26,6 +27,7 @@ mod query;
 mod register;
 mod revoke;
 mod set_attribute;
+mod symmetric;
 
 pub use cx::{Answered, Cx, Object, Services, Settings};
 pub use handlers::{HANDLERS, handler};

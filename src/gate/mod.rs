@@ -1,0 +1,420 @@
+//! Room 6: what surrounds each operation, in order, as straight code. A request is checked, its caller is named, its
+//! batch is staged, and the one commit of this crate makes it real together with its audit entries. (Opening a store
+//! writes the namespace key; nothing else commits.)
+
+pub mod audit;
+pub mod batch;
+pub mod identity;
+pub mod open;
+pub mod policy;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use self::audit::{AuditBroken, Chain, Entry, Head, Kind};
+use self::batch::Done;
+use self::identity::{Identity, Peer};
+use self::open::{OpenError, open_or_create_seal};
+use crate::base::{Buffer, Clock, Date, Entropy, Error, Limits, Result};
+use crate::keep::{Keep, Transaction};
+use crate::model::right::{Caller, Policy};
+use crate::ops::{Cx, Services, Settings};
+use crate::proto::message::{BatchItem, Refused, Request, ResponseHead, ResponseHeader};
+use crate::registry::{Operation, ResultReason, ResultStatus, Tag, Version};
+use crate::store::{Commit, CommitError, Sequence, Store};
+use crate::ttlv::{Writer, check};
+use crate::vault::root::Root;
+
+/// What a core is made of.
+pub struct Parts {
+    /// Where bytes lie.
+    pub store: Arc<dyn Store>,
+    /// What opens them.
+    pub root: Arc<dyn Root>,
+    /// Who may do what.
+    pub policy: Arc<dyn Policy>,
+    /// Who is who.
+    pub identity: Identity,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Limits.
+    pub limits: Limits,
+    /// What the operator chose.
+    pub settings: Settings,
+    /// Whether an answer to a read waits until its audit entry is durable.
+    pub durable_reads: bool,
+}
+
+/// The synchronous core: bytes of a request in, bytes of an answer out.
+pub struct Core {
+    services: Services,
+    identity: Identity,
+    clock: Arc<dyn Clock>,
+    durable_reads: bool,
+    /// Begins every Server Correlation Value of this run.
+    run: String,
+    requests: AtomicU64,
+}
+
+/// What becomes of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer is in the buffer. It may leave when the store says that this number is durable.
+    Reply(Sequence),
+    /// The request is to be run again on a thread that may block. Nothing has happened yet.
+    WouldBlock,
+}
+
+/// Why a core cannot be opened.
+#[derive(Debug)]
+pub enum CoreError {
+    /// The store and the root do not go together, or the store failed.
+    Open(OpenError),
+    /// The audit chain cannot be continued.
+    Audit(AuditBroken),
+    /// Randomness failed.
+    Entropy(crate::base::EntropyFailed),
+}
+
+impl std::fmt::Display for CoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Open(error) => error.fmt(f),
+            Self::Audit(error) => error.fmt(f),
+            Self::Entropy(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CoreError {}
+
+/// An answer that was written but not committed.
+struct Attempt {
+    transaction: Transaction,
+    done: Vec<Done>,
+    caller: Caller,
+    client_correlation: String,
+    version: Version,
+}
+
+impl Core {
+    /// Opens the store and continues its audit chain.
+    pub fn open(parts: Parts) -> std::result::Result<Self, CoreError> {
+        let seal = open_or_create_seal(&*parts.store, &*parts.root, &*parts.entropy).map_err(CoreError::Open)?;
+        let seal = Arc::new(seal);
+        let chain = Chain::open(&*parts.store, seal.clone(), parts.entropy.clone()).map_err(CoreError::Audit)?;
+        let head = chain.head();
+        parts.store.set_journal(Box::new(chain));
+        let mut bytes = [0; 8];
+        parts.entropy.fill(&mut bytes).map_err(CoreError::Entropy)?;
+        let core = Self {
+            services: Services {
+                keep: Keep::new(parts.store, seal, parts.entropy.clone()),
+                policy: parts.policy,
+                entropy: parts.entropy,
+                limits: parts.limits,
+                settings: parts.settings,
+            },
+            identity: parts.identity,
+            clock: parts.clock,
+            durable_reads: parts.durable_reads,
+            run: format!("{:016X}", u64::from_be_bytes(bytes)),
+            requests: AtomicU64::new(0),
+        };
+        core.note_opened(head)?;
+        Ok(core)
+    }
+
+    /// The chain says where this run begins and how far the one before came.
+    fn note_opened(&self, head: Head) -> std::result::Result<(), CoreError> {
+        let mut journal = Vec::new();
+        Entry {
+            kind: Kind::Opened,
+            at_micros: self.clock.now_micros(),
+            caller: "keyhaven".into(),
+            address: String::new(),
+            version: Version::NEWEST,
+            operation: Operation(0),
+            objects: String::new(),
+            reason: None,
+            correlation: head.to_string(),
+        }
+        .encode(&mut journal);
+        let commit = Commit { journal, ..Commit::default() };
+        let store = self.services.keep.store();
+        match store.commit(commit) {
+            Ok(_) => Ok(()),
+            Err(CommitError::Store(error)) => Err(CoreError::Open(OpenError::Store(error))),
+            // Nothing was expected, and nothing else is running.
+            Err(CommitError::Conflict | CommitError::Busy) => Ok(()),
+        }
+    }
+
+    /// Who is behind a connection. The error is a line for the log.
+    pub fn peer(&self, certificate: &[u8], address: SocketAddr) -> std::result::Result<Peer, String> {
+        self.identity.peer(certificate, address)
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        self.services.keep.store()
+    }
+
+    /// Limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.services.limits
+    }
+
+    /// Answers one request. `reply` is emptied first.
+    pub fn handle(&self, request: &[u8], peer: &Peer, may_block: bool, reply: &mut Buffer) -> Outcome {
+        let now = (self.clock.now(), self.clock.now_micros());
+        let correlation = format!("{}-{:X}", self.run, self.requests.fetch_add(1, Ordering::Relaxed));
+        for _ in 0..self.services.limits.conflict_retries_max {
+            reply.clear();
+            let mut out = Writer::new(std::mem::take(reply));
+            let outcome = self.attempt(request, peer, now, may_block, &correlation, &mut out);
+            *reply = out.finish();
+            match outcome {
+                Ok(sequence) => return Outcome::Reply(sequence),
+                Err(error) if error.is_would_block() => return Outcome::WouldBlock,
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return self.refuse(error, request, peer, now, &correlation, reply),
+            }
+        }
+        self.refuse(Error::conflict(), request, peer, now, &correlation, reply)
+    }
+
+    /// One run of a request. An error here is one of the whole request.
+    fn attempt(
+        &self,
+        bytes: &[u8],
+        peer: &Peer,
+        now: (Date, i64),
+        may_block: bool,
+        correlation: &str,
+        out: &mut Writer,
+    ) -> Result<Sequence> {
+        let message = check(bytes, &self.services.limits)?;
+        let request = match Request::read(&message, &self.services.limits) {
+            Ok(request) => request,
+            Err(refused) => return self.answer_refused(refused, peer, now, correlation, out),
+        };
+        let version = request.header.version;
+        let attempt = match self.prepare(&request, peer, now, may_block) {
+            Ok(caller) => self.run(&request, caller, now, may_block, correlation, out)?,
+            Err(error) if error.is_would_block() => return Err(error),
+            Err(error) => {
+                return self.answer_refused(Refused { version, error }, peer, now, correlation, out);
+            }
+        };
+        let too_large = request.header.maximum_response_size.is_some_and(|maximum| out.len() > maximum);
+        if too_large {
+            let error = Error::new(ResultReason::ResponseTooLarge, "the answer is longer than Maximum Response Size");
+            return self.answer_all_failed(&request, error, peer, now, correlation, out);
+        }
+        self.commit(attempt, peer, now, correlation)
+    }
+
+    /// What is settled before the first item: extensions that must be understood, and who is asking.
+    fn prepare(&self, request: &Request<'_>, peer: &Peer, now: (Date, i64), may_block: bool) -> Result<Caller> {
+        batch::refuse_critical_extensions(request)?;
+        let named = match &request.header.authentication {
+            Some(authentication) => self.identity.authenticate(authentication, now.0, may_block)?,
+            None => None,
+        };
+        Ok(named.unwrap_or_else(|| peer.caller.clone()))
+    }
+
+    /// Runs the batch and writes the answer.
+    fn run(
+        &self,
+        request: &Request<'_>,
+        caller: Caller,
+        now: (Date, i64),
+        may_block: bool,
+        correlation: &str,
+        out: &mut Writer,
+    ) -> Result<Attempt> {
+        let version = request.header.version;
+        let mark = out.begin(Tag::ResponseMessage);
+        let count_at = header(version, now.0, correlation).write(out);
+        let mut cx = Cx::new(&self.services, &caller, version, now, may_block);
+        let done = batch::run(request, &mut cx, out)?;
+        let transaction = cx.into_transaction();
+        if let Some(at) = count_at {
+            out.patch_four(at, done.len() as u32);
+        }
+        out.end(mark);
+        let client_correlation = request.header.client_correlation_value.unwrap_or_default().to_owned();
+        Ok(Attempt { transaction, done, caller, client_correlation, version })
+    }
+
+    /// The commit: everything the batch staged and one audit entry for each of its items, together.
+    fn commit(&self, attempt: Attempt, peer: &Peer, now: (Date, i64), correlation: &str) -> Result<Sequence> {
+        let mut journal = Vec::with_capacity(160 * attempt.done.len());
+        for done in &attempt.done {
+            log_failure(done, &attempt, peer, correlation);
+            let correlation = match attempt.client_correlation.as_str() {
+                "" => correlation.to_owned(),
+                client => format!("{correlation} {client}"),
+            };
+            Entry {
+                kind: Kind::Operation,
+                at_micros: now.1,
+                caller: attempt.caller.name.to_string(),
+                address: peer.address.clone(),
+                version: attempt.version,
+                operation: done.operation,
+                objects: done.objects.clone(),
+                reason: done.reason,
+                correlation,
+            }
+            .encode(&mut journal);
+        }
+        let reads_only = attempt.transaction.is_empty();
+        let seen = attempt.transaction.seen;
+        let committed = self.services.keep.commit(attempt.transaction, journal)?;
+        Ok(if reads_only && !self.durable_reads { seen } else { seen.max(committed) })
+    }
+
+    /// Answers a request that could not be taken apart, or whose caller is not who it says: one failed item without
+    /// an operation.
+    fn answer_refused(
+        &self,
+        refused: Refused,
+        peer: &Peer,
+        now: (Date, i64),
+        correlation: &str,
+        out: &mut Writer,
+    ) -> Result<Sequence> {
+        let Refused { version, error } = refused;
+        tracing::info!(caller = %peer.caller.name, address = %peer.address, correlation, %error, "request refused");
+        self.write_failures(&[(None, None)], &error, version, now, correlation, out);
+        self.note_failures(&[Operation(0)], &error, version, peer, now, correlation)
+    }
+
+    /// Answers every item of a request with the same error, after all that it did was dropped.
+    fn answer_all_failed(
+        &self,
+        request: &Request<'_>,
+        error: Error,
+        peer: &Peer,
+        now: (Date, i64),
+        correlation: &str,
+        out: &mut Writer,
+    ) -> Result<Sequence> {
+        let version = request.header.version;
+        let heads: Vec<_> = request.items().iter().map(BatchItem::head).collect();
+        out.truncate(0);
+        self.write_failures(&heads, &error, version, now, correlation, out);
+        let operations: Vec<_> = heads.iter().map(|(operation, _)| operation.unwrap_or(Operation(0))).collect();
+        self.note_failures(&operations, &error, version, peer, now, correlation)
+    }
+
+    /// The last resort: the commit failed, or the bytes are no message. All items fail.
+    fn refuse(
+        &self,
+        error: Error,
+        bytes: &[u8],
+        peer: &Peer,
+        now: (Date, i64),
+        correlation: &str,
+        reply: &mut Buffer,
+    ) -> Outcome {
+        tracing::warn!(caller = %peer.caller.name, address = %peer.address, correlation, %error, "request failed");
+        reply.clear();
+        let mut out = Writer::new(std::mem::take(reply));
+        let limits = &self.services.limits;
+        let sequence = match check(bytes, limits).ok().and_then(|message| Request::read(&message, limits).ok()) {
+            Some(request) => self.answer_all_failed(&request, error, peer, now, correlation, &mut out),
+            None => {
+                let refused = Refused { version: version_hint(bytes), error };
+                self.answer_refused(refused, peer, now, correlation, &mut out)
+            }
+        };
+        *reply = out.finish();
+        // An entry that cannot be written is in the log at least; the store refuses everything else from now on.
+        Outcome::Reply(sequence.unwrap_or_default())
+    }
+
+    fn write_failures(
+        &self,
+        heads: &[(Option<Operation>, Option<&[u8]>)],
+        error: &Error,
+        version: Version,
+        now: (Date, i64),
+        correlation: &str,
+        out: &mut Writer,
+    ) {
+        let mark = out.begin(Tag::ResponseMessage);
+        let count_at = header(version, now.0, correlation).write(out);
+        for (operation, id) in heads {
+            let item = out.begin(Tag::BatchItem);
+            let status = ResultStatus::OperationFailed;
+            let head = ResponseHead { operation: *operation, unique_batch_item_id: *id, status, error: Some(error) };
+            head.write(out, version);
+            out.end(item);
+        }
+        if let Some(at) = count_at {
+            out.patch_four(at, heads.len() as u32);
+        }
+        out.end(mark);
+    }
+
+    fn note_failures(
+        &self,
+        operations: &[Operation],
+        error: &Error,
+        version: Version,
+        peer: &Peer,
+        now: (Date, i64),
+        correlation: &str,
+    ) -> Result<Sequence> {
+        let mut journal = Vec::new();
+        for operation in operations {
+            Entry {
+                kind: Kind::Operation,
+                at_micros: now.1,
+                caller: peer.caller.name.to_string(),
+                address: peer.address.clone(),
+                version,
+                operation: *operation,
+                objects: String::new(),
+                reason: Some(error.reason()),
+                correlation: correlation.to_owned(),
+            }
+            .encode(&mut journal);
+        }
+        let committed = self.services.keep.commit(Transaction::default(), journal)?;
+        Ok(if self.durable_reads { committed } else { Sequence(0) })
+    }
+}
+
+fn header(version: Version, now: Date, correlation: &str) -> ResponseHeader<'_> {
+    ResponseHeader { version, time_stamp: now, server_correlation_value: correlation, attestation_types: &[] }
+}
+
+fn log_failure(done: &Done, attempt: &Attempt, peer: &Peer, correlation: &str) {
+    let Some(reason) = done.reason else { return };
+    let (caller, address, operation) = (&*attempt.caller.name, &peer.address, done.operation);
+    match &done.cause {
+        Some(cause) => tracing::error!(caller, %address, %operation, %reason, correlation, %cause, "operation failed"),
+        None => tracing::debug!(caller, %address, %operation, %reason, correlation, "operation refused"),
+    }
+}
+
+/// The version to answer bytes in that are not a whole message: that of their header, if it can still be read.
+fn version_hint(bytes: &[u8]) -> Version {
+    // Request Message and Request Header begin, then Protocol Version with its two Integers.
+    let number = |at: usize| {
+        bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_be_bytes)
+    };
+    let shaped = bytes.get(16..19) == Some(&Tag::ProtocolVersion.0.to_be_bytes()[1..]);
+    if !shaped {
+        return Version::V1_0;
+    }
+    Version::from_numbers(number(32), number(48)).unwrap_or(Version::V1_0)
+}

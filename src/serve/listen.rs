@@ -1,0 +1,141 @@
+//! Listening: a permit before each accept, sockets set up, the handshake within its time, then the connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::handshake::handshake;
+use super::hub::Hub;
+use super::service::Service;
+use super::tls::Tls;
+use super::{connection, https};
+
+/// Connections the kernel holds until we accept them.
+const BACKLOG: i32 = 1024;
+/// How long to wait after an accept that failed, for example when no file descriptor is left.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+/// A silent client is asked whether it lives after this time, then each interval, and given up after `PROBES`.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 4;
+
+/// What a listener speaks above TLS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Speaks {
+    Kmip,
+    Https,
+}
+
+/// What the listeners of a server share.
+pub(super) struct Door<S> {
+    pub(super) hub: Arc<Hub<S>>,
+    pub(super) tls: Arc<Tls>,
+    /// One permit a connection, in all listeners together. When all are back, every connection has ended.
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) numbers: AtomicU64,
+}
+
+/// Opens a listening socket.
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts until the server drains.
+pub(super) async fn accept<S: Service>(door: Arc<Door<S>>, listener: TcpListener, speaks: Speaks) {
+    let draining = door.hub.stop.draining();
+    tokio::pin!(draining);
+    let mut full = false;
+    loop {
+        if door.permits.available_permits() == 0 && !full {
+            full = true;
+            warn!("all {} connections are in use; new clients wait", door.hub.options.connections_max);
+        }
+        let accepted = async {
+            // The semaphore is closed by nobody; without a permit nothing is accepted.
+            let permit = Arc::clone(&door.permits).acquire_owned().await.map_err(io::Error::other)?;
+            listener.accept().await.map(|(tcp, address)| (permit, tcp, address))
+        };
+        let accepted = tokio::select! {
+            () = &mut draining => return,
+            accepted = accepted => accepted,
+        };
+        full = full && door.permits.available_permits() == 0;
+        match accepted {
+            Ok((permit, tcp, address)) => {
+                let door = Arc::clone(&door);
+                tokio::spawn(async move {
+                    door.hub.metrics.opened();
+                    tokio::select! {
+                        () = open(&door, tcp, address, speaks) => {}
+                        // The binary loop hears it by itself, and a handshake has nothing to lose.
+                        () = door.hub.stop.gone() => {}
+                    }
+                    door.hub.metrics.closed();
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}
+
+async fn open<S: Service>(door: &Arc<Door<S>>, tcp: TcpStream, address: SocketAddr, speaks: Speaks) {
+    let hub = &door.hub;
+    if let Err(error) = prepare(&tcp) {
+        info!(%address, %error, "connection lost");
+        return;
+    }
+    let config = match speaks {
+        Speaks::Kmip => door.tls.kmip(),
+        Speaks::Https => door.tls.https(),
+    };
+    let stream = match handshake(tcp, config, hub.options.handshake, hub.options.write).await {
+        Ok(stream) => stream,
+        Err(failure) => {
+            hub.metrics.failed(failure.kind);
+            warn!(%address, "TLS handshake failed: {}", failure.words);
+            return;
+        }
+    };
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let peer = match hub.service.peer(chain, address) {
+        Ok(peer) => Arc::new(peer),
+        Err(why) => {
+            hub.metrics.refused();
+            warn!(%address, "connection refused: {why}");
+            return;
+        }
+    };
+    let number = door.numbers.fetch_add(1, Ordering::Relaxed);
+    match speaks {
+        Speaks::Kmip => {
+            let (tap, tls) = stream.into_inner();
+            connection::serve(Arc::clone(hub), tap.into_tcp(), tls, peer, address, number).await;
+        }
+        Speaks::Https => https::serve(Arc::clone(hub), stream, peer, address, number).await,
+    }
+}
+
+fn prepare(tcp: &TcpStream) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
+    #[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
+    let keepalive = keepalive.with_retries(KEEPALIVE_PROBES);
+    SockRef::from(tcp).set_tcp_keepalive(&keepalive)
+}

@@ -10,6 +10,32 @@ pub(super) const HEAD_BYTES_MAX: usize = 4096;
 /// Cipher suites named in one log line.
 const NAMED_MAX: usize = 24;
 
+/// Names of suites that old KMIP clients offer and rustls does not have, even as names.
+const LEGACY_SUITES: &[(u16, &str)] = &[
+    (0x0005, "TLS_RSA_WITH_RC4_128_SHA"),
+    (0x000A, "TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
+    (0x002F, "TLS_RSA_WITH_AES_128_CBC_SHA"),
+    (0x0033, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA"),
+    (0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA"),
+    (0x0039, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA"),
+    (0x003C, "TLS_RSA_WITH_AES_128_CBC_SHA256"),
+    (0x003D, "TLS_RSA_WITH_AES_256_CBC_SHA256"),
+    (0x0067, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256"),
+    (0x006B, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256"),
+    (0x009C, "TLS_RSA_WITH_AES_128_GCM_SHA256"),
+    (0x009D, "TLS_RSA_WITH_AES_256_GCM_SHA384"),
+    (0x009E, "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"),
+    (0x009F, "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384"),
+    (0xC009, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"),
+    (0xC00A, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"),
+    (0xC013, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"),
+    (0xC014, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"),
+    (0xC023, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256"),
+    (0xC024, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384"),
+    (0xC027, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"),
+    (0xC028, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384"),
+];
+
 const RECORD_HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const EXTENSION_SUPPORTED_VERSIONS: u16 = 43;
@@ -83,7 +109,10 @@ impl Offer {
         let suites: Vec<u16> = self.suites.iter().copied().filter(|suite| !is_grease(*suite)).collect();
         for (place, suite) in suites.iter().take(NAMED_MAX).enumerate() {
             let comma = if place == 0 { "" } else { ", " };
-            let _ = write!(words, "{comma}{:?}", CipherSuite::from(*suite));
+            let _ = match LEGACY_SUITES.iter().find(|(value, _)| value == suite) {
+                Some((_, name)) => write!(words, "{comma}{name}"),
+                None => write!(words, "{comma}{:?}", CipherSuite::from(*suite)),
+            };
         }
         if suites.len() > NAMED_MAX {
             let _ = write!(words, " and {} more", suites.len() - NAMED_MAX);

@@ -125,8 +125,8 @@ impl Collector for Metrics {
         let counts = [
             ("connections_accepted", "Connections accepted", opened),
             ("connections_refused", "Connections refused after the handshake", self.refused.load(Relaxed)),
-            ("received_bytes", "Bytes received, TLS included", self.sum(|shard| &shard.received)),
-            ("sent_bytes", "Bytes sent, TLS included", self.sum(|shard| &shard.sent)),
+            ("received_bytes", "Bytes received after the handshake, TLS included", self.sum(|shard| &shard.received)),
+            ("sent_bytes", "Bytes sent after the handshake, TLS included", self.sum(|shard| &shard.sent)),
         ];
         for (name, help, value) in counts {
             let counter = ConstCounter::new(value);
@@ -142,7 +142,7 @@ impl Collector for Metrics {
 
 impl Metrics {
     fn durations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let bounds = BOUNDS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::MAX]);
+        let bounds = BOUNDS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> =
             bounds.enumerate().map(|(at, bound)| (bound, self.sum(|shard| &shard.buckets[at]))).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();

@@ -9,8 +9,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
+/// Makes certificates where there are none.
 pub fn create(data: &Path) {
     let pki = data.join("pki");
+    if pki.exists() {
+        return;
+    }
     std::fs::create_dir_all(pki.join("clients")).unwrap();
     let ca_key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(Vec::new()).unwrap();

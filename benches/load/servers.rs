@@ -26,6 +26,7 @@ fn runtime(workers: usize) -> tokio::runtime::Runtime {
 /// The simplest loop that can answer: no limits, no time-outs, no order to keep.
 pub fn bare(options: &Options) {
     let data = Path::new(options.text("data", "."));
+    pki::create(data);
     let reply: Arc<[u8]> = messages::canned(options.number("bytes", 304)).into();
     let verifier = WebPkiClientVerifier::builder(Arc::new(pki::roots(data))).build().unwrap();
     let config = ServerConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
@@ -70,6 +71,7 @@ async fn answer(tcp: TcpStream, acceptor: TlsAcceptor, reply: Arc<[u8]>) -> std:
 /// The network room as it is, with nothing behind it.
 pub fn canned(options: &Options) {
     let data = Path::new(options.text("data", "."));
+    pki::create(data);
     let serve_options = serve::Options {
         listen: vec![options.text("listen", "127.0.0.1:0").parse().unwrap()],
         admin: None,

@@ -24,6 +24,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Sleep, sleep};
 use tracing::{debug, warn};
 
+use super::handshake::linger;
 use super::hub::{Answered, Hub};
 use super::service::Service;
 use crate::base::Buffer;
@@ -54,7 +55,10 @@ pub(super) async fn serve<S: Service>(
         End::Closed => debug!(%address, "connection closed"),
         End::Idle => debug!(%address, "connection closed: idle"),
         End::Lost(error) => debug!(%address, %error, "connection lost"),
-        End::Refused(why) => warn!(%address, "connection closed: {why}"),
+        End::Refused(why) => {
+            warn!(%address, "connection closed: {why}");
+            linger(&mut connection.tcp).await;
+        }
     }
 }
 
@@ -233,6 +237,7 @@ impl<S: Service> Connection<S> {
     /// Says whether it stopped for lack of room.
     fn run_requests(&mut self) -> bool {
         let mut at = 0;
+        let mut now = None;
         while self.closing.is_none() && self.running.is_none() && self.has_room() {
             let bytes = &self.received[at..];
             let length = match ttlv::frame(bytes, Tag::RequestMessage, &self.hub.options.limits) {
@@ -245,8 +250,11 @@ impl<S: Service> Connection<S> {
             };
             let request = &self.received[at..at + length];
             at += length;
+            let start = now.unwrap_or_else(Instant::now);
             let shard = self.hub.metrics.shard(self.number);
-            match self.hub.run(request, &self.peer, false, &mut self.reply, shard) {
+            let (answered, end) = self.hub.run(request, &self.peer, false, &mut self.reply, shard, start);
+            now = Some(end);
+            match answered {
                 Answered::WouldBlock => {
                     self.reply.clear();
                     let mut copy = Buffer::with_capacity(length);
@@ -259,9 +267,9 @@ impl<S: Service> Connection<S> {
             }
             self.begun = None;
         }
-        if at > 0 {
+        if let Some(now) = now {
             self.received.consume(at);
-            self.active = Instant::now();
+            self.active = now;
             self.released = false;
         }
         let room = self.has_room();

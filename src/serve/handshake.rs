@@ -20,6 +20,8 @@ use super::verify::Refused;
 
 /// How long a refused client may take to read why.
 const LINGER: Duration = Duration::from_secs(1);
+/// Most reads, of 1 kB, of what a refused client still sends.
+const LINGER_READS: usize = 64;
 
 /// Kinds of failure, for the metric.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,9 +67,9 @@ pub(super) async fn handshake(
             stream.get_mut().0.head = None;
             Ok(stream)
         }
-        Ok(Err(((error, tap), refused))) => {
+        Ok(Err(((error, mut tap), refused))) => {
             let failure = explain(&error, tap.head.as_deref().unwrap_or_default(), refused);
-            linger(tap).await;
+            linger(&mut tap).await;
             Err(failure)
         }
         Err(_) => Err(Failure {
@@ -77,20 +79,21 @@ pub(super) async fn handshake(
     }
 }
 
-/// Lets the client read the alert before the socket goes: bytes left unread would turn the close into a reset,
-/// which takes the alert with it.
-async fn linger(mut tap: Tap) {
-    let _ = timeout(LINGER, async {
-        tap.shutdown().await?;
+/// Ends our side and lets the client read why before the socket goes: bytes left unread would turn the close into
+/// a reset, which takes the alert with it.
+pub(super) async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let discard = async {
+        stream.shutdown().await?;
         let mut discarded = [0; 1024];
-        for _ in 0..64 {
-            if tap.read(&mut discarded).await? == 0 {
+        for _ in 0..LINGER_READS {
+            if stream.read(&mut discarded).await? == 0 {
                 break;
             }
         }
         io::Result::Ok(())
-    })
-    .await;
+    };
+    // Whatever happens, the socket goes now.
+    let _ = timeout(LINGER, discard).await;
 }
 
 fn explain(error: &io::Error, head: &[u8], refused: Option<Refused>) -> Failure {

@@ -40,9 +40,9 @@ pub enum Encoding {
 /// Turns text encodings into TTLV and back.
 pub trait Codec: Send + Sync + 'static {
     /// A request as TTLV; an error is an HTTP status and words for the client.
-    fn to_ttlv(&self, encoding: Encoding, body: &[u8]) -> Result<Vec<u8>, (u16, String)>;
+    fn decode(&self, encoding: Encoding, body: &[u8]) -> Result<Vec<u8>, (u16, String)>;
     /// A reply, which is well-formed TTLV, as text.
-    fn from_ttlv(&self, encoding: Encoding, ttlv: &[u8]) -> Result<Vec<u8>, (u16, String)>;
+    fn encode(&self, encoding: Encoding, ttlv: &[u8]) -> Result<Vec<u8>, (u16, String)>;
 }
 
 /// Serves an HTTPS connection until it ends. Between requests it may be idle for as long as a request may take to
@@ -120,7 +120,7 @@ async fn exchange<S: Service>(
     let decoded;
     let message: &[u8] = match (media, &hub.codec) {
         (Media::Text(encoding, _), Some(codec)) => {
-            decoded = codec.to_ttlv(encoding, &body).map_err(coded)?;
+            decoded = codec.decode(encoding, &body).map_err(coded)?;
             &decoded
         }
         _ => &body,
@@ -136,7 +136,7 @@ async fn exchange<S: Service>(
         (StatusCode::INTERNAL_SERVER_ERROR, "the server could not answer; its log has the cause".into())
     })?;
     match (media, &hub.codec) {
-        (Media::Text(encoding, _), Some(codec)) => codec.from_ttlv(encoding, &reply).map_err(coded),
+        (Media::Text(encoding, _), Some(codec)) => codec.encode(encoding, &reply).map_err(coded),
         _ => Ok(reply.to_vec()),
     }
 }

@@ -43,7 +43,8 @@ impl<S: Service> Hub<S> {
         Self { service, codec, options, metrics: Arc::default(), stop: Stop::default(), blocking }
     }
 
-    /// Runs a request here and now. A panic ends the connection, not the server.
+    /// Runs a request here and now, and says when it was done. A panic ends the connection, not the server. The
+    /// clock is read once a request: the end of one is the start of the next.
     pub(super) fn run(
         &self,
         request: &[u8],
@@ -51,21 +52,22 @@ impl<S: Service> Hub<S> {
         may_block: bool,
         reply: &mut Buffer,
         shard: &Shard,
-    ) -> Answered {
-        let start = Instant::now();
+        start: Instant,
+    ) -> (Answered, Instant) {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.service.handle(request, peer, may_block, reply)));
         let (answer, answered) = match outcome {
             Ok(Outcome::Reply { durable }) => {
                 (if may_block { Answer::Blocked } else { Answer::Reply }, Answered::Reply(durable))
             }
             // Counted when it has run.
-            Ok(Outcome::WouldBlock) if !may_block => return Answered::WouldBlock,
+            Ok(Outcome::WouldBlock) if !may_block => return (Answered::WouldBlock, start),
             Ok(Outcome::WouldBlock) => (Answer::Closed, Answered::Close("the service would block where it may".into())),
             Ok(Outcome::Close(why)) => (Answer::Closed, Answered::Close(why)),
             Err(_) => (Answer::Panic, Answered::Close("the service panicked; this is a defect".into())),
         };
-        shard.answered(answer, start.elapsed());
-        answered
+        let end = Instant::now();
+        shard.answered(answer, end - start);
+        (answered, end)
     }
 
     /// Runs a request on the blocking pool, or refuses it as busy when no thread becomes free in time. It takes
@@ -89,7 +91,8 @@ impl<S: Service> Hub<S> {
             return (answered, reply);
         };
         let finished = spawn_blocking(move || {
-            let answered = self.run(&request, &peer, true, &mut reply, self.metrics.shard(connection));
+            let shard = self.metrics.shard(connection);
+            let (answered, _) = self.run(&request, &peer, true, &mut reply, shard, Instant::now());
             drop(permit);
             (answered, reply)
         });
@@ -104,7 +107,8 @@ impl<S: Service> Hub<S> {
         connection: u64,
     ) -> Result<Buffer, String> {
         let mut reply = Buffer::default();
-        let mut answered = self.run(request, peer, false, &mut reply, self.metrics.shard(connection));
+        let shard = self.metrics.shard(connection);
+        let (mut answered, _) = self.run(request, peer, false, &mut reply, shard, Instant::now());
         if matches!(answered, Answered::WouldBlock) {
             reply.clear();
             let mut copy = Buffer::with_capacity(request.len());

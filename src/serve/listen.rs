@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::handshake::handshake;
+use super::handshake::{handshake, linger};
 use super::hub::Hub;
 use super::service::Service;
 use super::tls::Tls;
@@ -78,11 +78,7 @@ pub(super) async fn accept<S: Service>(door: Arc<Door<S>>, listener: TcpListener
                 let door = Arc::clone(&door);
                 tokio::spawn(async move {
                     door.hub.metrics.opened();
-                    tokio::select! {
-                        () = open(&door, tcp, address, speaks) => {}
-                        // The binary loop hears it by itself, and a handshake has nothing to lose.
-                        () = door.hub.stop.gone() => {}
-                    }
+                    open(&door, tcp, address, speaks).await;
                     door.hub.metrics.closed();
                     drop(permit);
                 });
@@ -105,7 +101,11 @@ async fn open<S: Service>(door: &Arc<Door<S>>, tcp: TcpStream, address: SocketAd
         Speaks::Kmip => door.tls.kmip(),
         Speaks::Https => door.tls.https(),
     };
-    let stream = match handshake(tcp, config, hub.options.handshake, hub.options.write).await {
+    let shaken = tokio::select! {
+        shaken = handshake(tcp, config, hub.options.handshake, hub.options.write) => shaken,
+        () = hub.stop.gone() => return,
+    };
+    let mut stream = match shaken {
         Ok(stream) => stream,
         Err(failure) => {
             hub.metrics.failed(failure.kind);
@@ -119,16 +119,21 @@ async fn open<S: Service>(door: &Arc<Door<S>>, tcp: TcpStream, address: SocketAd
         Err(why) => {
             hub.metrics.refused();
             warn!(%address, "connection refused: {why}");
+            linger(&mut stream).await;
             return;
         }
     };
     let number = door.numbers.fetch_add(1, Ordering::Relaxed);
     match speaks {
+        // It hears of a stop by itself: a second future beside it would be polled with each request.
         Speaks::Kmip => {
             let (tap, tls) = stream.into_inner();
             connection::serve(Arc::clone(hub), tap.into_tcp(), tls, peer, address, number).await;
         }
-        Speaks::Https => https::serve(Arc::clone(hub), stream, peer, address, number).await,
+        Speaks::Https => tokio::select! {
+            () = https::serve(Arc::clone(hub), stream, peer, address, number) => {}
+            () = hub.stop.gone() => {}
+        },
     }
 }
 

@@ -12,13 +12,13 @@ use crate::registry::Tag;
 pub(super) struct Quoted;
 
 impl Codec for Quoted {
-    fn to_ttlv(&self, _: Encoding, body: &[u8]) -> Result<Vec<u8>, (u16, String)> {
+    fn decode(&self, _: Encoding, body: &[u8]) -> Result<Vec<u8>, (u16, String)> {
         let text = std::str::from_utf8(body).unwrap();
         let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         inner.map(command).ok_or((400, "no quotes".into()))
     }
 
-    fn from_ttlv(&self, encoding: Encoding, ttlv: &[u8]) -> Result<Vec<u8>, (u16, String)> {
+    fn encode(&self, encoding: Encoding, ttlv: &[u8]) -> Result<Vec<u8>, (u16, String)> {
         Ok(format!("{encoding:?} \"{}\"", text(ttlv)).into_bytes())
     }
 }

@@ -95,11 +95,13 @@ fn params(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certificat
     params
 }
 
+type Wake = Box<dyn FnOnce(bool) + Send>;
+
 /// Answers by the first byte of a request's text, see `command`.
 #[derive(Default)]
 pub(super) struct Rules {
     pub(super) durable: AtomicU64,
-    pub(super) waiting: Mutex<Vec<(u64, Box<dyn FnOnce(bool) + Send>)>>,
+    pub(super) waiting: Mutex<Vec<(u64, Wake)>>,
     pub(super) handled: AtomicUsize,
     pub(super) blocked: AtomicUsize,
     pub(super) open: AtomicBool,

@@ -26,7 +26,10 @@ async fn refusal(tls: &TlsOptions, client: impl AsyncFnOnce(SocketAddr)) -> Fail
     let address = listener.local_addr().unwrap();
     let server = async {
         let (tcp, _) = listener.accept().await.unwrap();
-        handshake(tcp, config, Duration::from_millis(500), WAIT).await.err().expect("a refusal")
+        match handshake(tcp, config, Duration::from_millis(500), WAIT).await {
+            Ok(_) => panic!("the client is let in"),
+            Err(failure) => failure,
+        }
     };
     tokio::join!(server, client(address)).0
 }

@@ -11,7 +11,8 @@
 //!
 //! Options of `all`: --seconds (a round, 1), --rounds (5), --connections (1,16,64), --loads (get,create,locate),
 //! --version (1.4), --pipeline (1), --binary (the keyhaven binary), --workers (threads of the bare responder and the
-//! canned server). A data directory is laid out as `keyhaven init` does.
+//! canned server), --bytes (the canned server's reply, 304), --commit-micros (its pretended disk, 0: none). A data
+//! directory is laid out as `keyhaven init` does.
 //!
 //! A benchmark may stop at the first thing that is wrong, so it unwraps.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use keyhaven::base::Buffer;
 use keyhaven::serve::{self, Outcome, Service};
@@ -68,7 +70,8 @@ async fn answer(tcp: TcpStream, acceptor: TlsAcceptor, reply: Arc<[u8]>) -> std:
     }
 }
 
-/// The network room as it is, with nothing behind it.
+/// The network room as it is, with nothing behind it but, with `--commit-micros`, a disk that makes durable what it
+/// was given in each such time, as a group commit does.
 pub fn canned(options: &Options) {
     let data = Path::new(options.text("data", "."));
     pki::create(data);
@@ -79,11 +82,42 @@ pub fn canned(options: &Options) {
         workers: Some(options.number("workers", 0)).filter(|workers| *workers > 0),
         ..serve::Options::default()
     };
-    let service = Arc::new(Canned(messages::canned(options.number("bytes", 304))));
+    let service = Arc::new(Canned {
+        reply: messages::canned(options.number("bytes", 304)),
+        commits: options.number("commit-micros", 0) > 0,
+        given: AtomicU64::new(0),
+        durable: AtomicU64::new(0),
+        waiting: Mutex::default(),
+    });
+    if service.commits {
+        let disk = Arc::clone(&service);
+        let each = Duration::from_micros(options.number("commit-micros", 0));
+        std::thread::spawn(move || disk.sync_for_ever(each));
+    }
     serve::run(serve_options, service, None, std::future::pending()).unwrap();
 }
 
-struct Canned(Vec<u8>);
+type Wake = Box<dyn FnOnce(bool) + Send>;
+
+struct Canned {
+    reply: Vec<u8>,
+    commits: bool,
+    given: AtomicU64,
+    durable: AtomicU64,
+    waiting: Mutex<Vec<(u64, Wake)>>,
+}
+
+impl Canned {
+    fn sync_for_ever(&self, each: Duration) {
+        loop {
+            let given = self.given.load(Ordering::SeqCst);
+            std::thread::sleep(each);
+            self.durable.store(given, Ordering::SeqCst);
+            let due: Vec<_> = self.waiting.lock().unwrap().extract_if(.., |(wanted, _)| *wanted <= given).collect();
+            due.into_iter().for_each(|(_, wake)| wake(true));
+        }
+    }
+}
 
 impl Service for Canned {
     type Peer = ();
@@ -93,19 +127,24 @@ impl Service for Canned {
     }
 
     fn handle(&self, _: &[u8], _: &(), _: bool, reply: &mut Buffer) -> Outcome {
-        reply.extend(&self.0);
-        Outcome::Reply { durable: 0 }
+        reply.extend(&self.reply);
+        Outcome::Reply { durable: if self.commits { self.given.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 } }
     }
 
     fn busy(&self, _: &[u8], _: &(), _: &mut Buffer) -> Outcome {
         Outcome::Close("nothing blocks here".into())
     }
 
-    fn when_durable(&self, _: u64, wake: Box<dyn FnOnce(bool) + Send>) {
-        wake(true);
+    fn when_durable(&self, sequence: u64, wake: Wake) {
+        let mut waiting = self.waiting.lock().unwrap();
+        if sequence <= self.durable() {
+            drop(waiting);
+            return wake(true);
+        }
+        waiting.push((sequence, wake));
     }
 
     fn durable(&self) -> u64 {
-        u64::MAX
+        self.durable.load(Ordering::SeqCst)
     }
 }

@@ -23,7 +23,9 @@ pub fn all(options: &Options) {
     let server = match subject {
         "canned" => {
             pki::create(&data);
-            Server::start(&ours, &["canned", "--workers", workers], &data)
+            let (bytes, commit) = (options.text("bytes", "304"), options.text("commit-micros", "0"));
+            let arguments = ["canned", "--workers", workers, "--bytes", bytes, "--commit-micros", commit];
+            Server::start(&ours, &arguments, &data)
         }
         "keyhaven" => {
             let binary = options.0.get("binary").map_or_else(beside, PathBuf::from);

@@ -5,6 +5,9 @@
 //! connection run one after the other; a reply that waits for the disk does not keep the next request from running,
 //! but it keeps its place. Each reply is written to TLS by itself, so a reply up to 16 KiB is exactly one record,
 //! and all replies that are ready leave with one call.
+//!
+//! Our buffers wipe themselves. rustls keeps the plain bytes of a record for the moment between opening it and our
+//! copy, in memory of its own that it does not wipe.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustls::pki_types::UnixTime;
+use rustls::{HandshakeKind, ServerConnection};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -16,6 +18,7 @@ use super::handshake::{handshake, linger};
 use super::hub::Hub;
 use super::service::Service;
 use super::tls::Tls;
+use super::verify::dates;
 use super::{connection, https};
 
 /// Connections the kernel holds until we accept them.
@@ -113,8 +116,7 @@ async fn open<S: Service>(door: &Arc<Door<S>>, tcp: TcpStream, address: SocketAd
             return;
         }
     };
-    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let peer = match hub.service.peer(chain, address) {
+    let peer = match identify(&*hub.service, stream.get_ref().1, address) {
         Ok(peer) => Arc::new(peer),
         Err(why) => {
             hub.metrics.refused();
@@ -135,6 +137,15 @@ async fn open<S: Service>(door: &Arc<Door<S>>, tcp: TcpStream, address: SocketAd
             () = hub.stop.gone() => {}
         },
     }
+}
+
+/// Who the client is. Dates of a resumed session's certificate are looked at here, since nobody else did.
+fn identify<S: Service>(service: &S, tls: &ServerConnection, address: SocketAddr) -> Result<S::Peer, String> {
+    let chain = tls.peer_certificates().unwrap_or_default();
+    if let (Some(HandshakeKind::Resumed), Some(certificate)) = (tls.handshake_kind(), chain.first()) {
+        dates(certificate, UnixTime::now()).map_err(|fault| format!("a resumed session: {fault}"))?;
+    }
+    service.peer(chain, address)
 }
 
 fn prepare(tcp: &TcpStream) -> io::Result<()> {

@@ -61,17 +61,7 @@ impl Verifier {
         if !self.enrolled.contains(&fingerprint(certificate)) {
             return Ok(false);
         }
-        let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
-            return Err(CertificateError::BadEncoding.into());
-        };
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        if now < parsed.validity().not_before.timestamp() {
-            return Err(CertificateError::NotValidYet.into());
-        }
-        if now > parsed.validity().not_after.timestamp() {
-            return Err(CertificateError::Expired.into());
-        }
-        Ok(true)
+        dates(certificate, now).map(|()| true).map_err(Error::InvalidCertificate)
     }
 
     fn decide(&self, certificate: &CertificateDer<'_>, chain: &[CertificateDer<'_>], now: UnixTime) -> Verdict {
@@ -87,6 +77,22 @@ impl Verifier {
         }
         Ok(ClientCertVerified::assertion())
     }
+}
+
+/// Whether a certificate is within its dates. A resumed session skips the verifier, so its certificate may have
+/// expired since.
+pub(super) fn dates(certificate: &[u8], now: UnixTime) -> Result<(), CertificateError> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return Err(CertificateError::BadEncoding);
+    };
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now < parsed.validity().not_before.timestamp() {
+        return Err(CertificateError::NotValidYet);
+    }
+    if now > parsed.validity().not_after.timestamp() {
+        return Err(CertificateError::Expired);
+    }
+    Ok(())
 }
 
 type Verdict = Result<ClientCertVerified, Error>;
@@ -187,6 +193,22 @@ impl Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_has_dates() {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let at = |year: i32| {
+            let seconds = rcgen::date_time_ymd(year, 6, 1).unix_timestamp();
+            dates(certificate.der(), UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds as u64)))
+        };
+        assert_eq!(at(2019), Err(CertificateError::NotValidYet));
+        assert_eq!(at(2020), Ok(()));
+        assert_eq!(at(2021), Err(CertificateError::Expired));
+        assert_eq!(dates(b"rubbish", UnixTime::now()), Err(CertificateError::BadEncoding));
+    }
 
     #[test]
     fn fingerprints_are_read_in_the_forms_of_tools() {

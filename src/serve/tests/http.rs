@@ -111,6 +111,22 @@ async fn https_needs_a_client_certificate() {
 }
 
 #[tokio::test]
+async fn an_idle_or_slow_https_client_is_given_up() {
+    let world = World::with(|options, _| options.request = std::time::Duration::from_millis(100)).await;
+    let config = world.config(Some(&world.client()));
+    let head = "POST /kmip HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\n";
+    let whole = [format!("{head}content-length: {}\r\n\r\n", command("E1").len()).as_bytes(), &command("E1")].concat();
+    for (sent, answer) in [(whole.as_slice(), "200"), (head.as_bytes(), ""), (&whole[..whole.len() - 4], "408")] {
+        let mut client = connect(world.server.https()[0], &config).await.unwrap();
+        client.send(sent).await;
+        let mut received = Vec::new();
+        // How the end looks is not the point here.
+        let _ = tokio::time::timeout(WAIT, client.0.read_to_end(&mut received)).await.expect("an end");
+        assert!(String::from_utf8_lossy(&received).contains(answer));
+    }
+}
+
+#[tokio::test]
 async fn the_admin_pages() {
     let world = World::new().await;
     assert!(world.page("/healthz").await.starts_with("HTTP/1.1 200"));

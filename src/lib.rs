@@ -21,6 +21,7 @@ pub mod model;
 pub mod ops;
 pub mod proto;
 pub mod registry;
+pub mod serve;
 pub mod store;
 pub mod ttlv;
 pub mod vault;

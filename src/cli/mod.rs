@@ -93,7 +93,8 @@ enum Verb {
     },
     /// Look for what is wrong with a configuration, its certificates, keys and store, and say how to mend it.
     ///
-    /// Exit code 0: nothing; 1: something that stops the server; 4: only warnings.
+    /// Run it as the server's user. A store that a server has open is not counted. Exit code 0: nothing; 1: something
+    /// that stops the server; 4: only warnings.
     #[command(after_help = "Example:\n  keyhaven check --data /var/lib/keyhaven")]
     Check {
         #[command(flatten)]

@@ -8,6 +8,7 @@ use super::config::{Config, RootKind};
 use super::failure::Failure;
 use super::passphrase::passphrase;
 use crate::base::{Entropy, EntropyFailed};
+use crate::store::{Sled, SledOptions};
 use crate::vault::root::SoftRoot;
 
 /// The randomness of the operating system, by way of the crypto library.
@@ -55,14 +56,33 @@ pub fn check_root(config: &Config) -> Result<(), String> {
     }
 }
 
-/// Whether the store can be opened and holds together; the error says why not.
+/// How the configured store is opened.
+pub fn store_options(config: &Config) -> SledOptions {
+    SledOptions {
+        cache_bytes: config.store.cache_bytes,
+        free_bytes_min: config.store.free_bytes_min,
+        ..SledOptions::new(&config.store.directory)
+    }
+}
+
+/// Whether the store can be opened and has all its keys; the error says why not. A store that a server has open, and
+/// one that the first start will make, are fine.
 pub fn check_store(config: &Config) -> Result<(), String> {
-    match std::fs::metadata(&config.store.directory) {
-        Ok(metadata) if !metadata.is_dir() => Err(format!("{} is not a directory", config.store.directory.display())),
+    let directory = &config.store.directory;
+    match std::fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(format!("{} is not a directory", directory.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(format!("cannot open {}: {error}", directory.display())),
+    }
+    let counts = Sled::open(store_options(config)).and_then(|store| store.count_check());
+    match counts {
+        Ok(Some((expected, found))) if expected != found => {
+            Err(format!("{}: {found} keys are left of {expected}", directory.display()))
+        }
         Ok(_) => Ok(()),
-        // The first start makes it.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(format!("cannot open {}: {error}", config.store.directory.display())),
+        Err(error) if error.to_string().contains("in use by another process") => Ok(()),
+        Err(error) => Err(format!("{}: {error}", directory.display())),
     }
 }
 
@@ -82,4 +102,28 @@ pub fn audit_verify(config: &Config) -> Result<String, Failure> {
 pub fn audit_export(config: &Config, to: &mut dyn Write) -> Result<(), Failure> {
     let _ = (config, to);
     Err(Failure::failed("this build of keyhaven has no audit chain in it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Commit, Store, Write};
+
+    #[test]
+    fn a_store_is_checked_unless_it_is_in_use() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.store.directory = directory.path().join("store");
+        config.store.free_bytes_min = 0;
+        assert_eq!(check_store(&config), Ok(()), "the first start makes it");
+        let store = Sled::open(store_options(&config)).unwrap();
+        let write = Write { key: b"k".to_vec(), value: Some(b"v".to_vec()) };
+        let sequence = store.commit(Commit { writes: vec![write], ..Commit::default() }).unwrap();
+        store.wait_durable(sequence).unwrap();
+        assert_eq!(check_store(&config), Ok(()), "in use");
+        drop(store);
+        assert_eq!(check_store(&config), Ok(()));
+        std::fs::write(config.store.directory.join("db"), "damage").unwrap();
+        assert!(check_store(&config).is_err());
+    }
 }

@@ -13,17 +13,18 @@ use crate::registry::{
 /// Talk to a KMIP server over mutual TLS.
 #[derive(Debug, Args)]
 pub struct ClientCommand {
-    #[command(flatten)]
-    pub reach: Reach,
     /// Print JSON instead of a table.
     #[arg(long, global = true)]
     pub json: bool,
+    #[command(flatten)]
+    pub reach: Reach,
     #[command(subcommand)]
     pub verb: ClientVerb,
 }
 
 /// How the server is reached and who asks.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
 pub struct Reach {
     /// The server; the port is 5696 unless given.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5696", global = true)]
@@ -102,7 +103,7 @@ pub enum ClientVerb {
         /// The unique identifier.
         id: String,
         /// The new file for the bytes, readable by its owner alone.
-        #[arg(long, value_name = "FILE", required_unless_present = "show")]
+        #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// Print the bytes in hexadecimal.
         #[arg(long)]

@@ -34,6 +34,9 @@ use crate::ttlv::{Item, Writer};
 /// Runs the command.
 pub fn run(command: ClientCommand) -> Result<(), Failure> {
     let json = command.json;
+    if matches!(command.verb, ClientVerb::Get { out: None, show: false, .. }) {
+        return Err(Failure::usage("say where the bytes go: --out FILE, or --show for the terminal"));
+    }
     let mut client = Client::open(command.reach)?;
     match command.verb {
         ClientVerb::Create { algorithm, length, describe } => client.create(algorithm, length, &describe, json),

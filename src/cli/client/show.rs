@@ -70,10 +70,20 @@ fn leaf(item: &Item<'_>, tag: Tag) -> Json {
     }
 }
 
-/// JSON as a cell of a table: a text without its quotes.
+/// JSON as a cell of a table: a text without its quotes, a Name as its value, a structure as its members.
 pub fn cell(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),
+        Json::Object(members) => match members.get("NameValue") {
+            Some(Json::String(name)) => name.clone(),
+            _ => {
+                let member = |(name, value): (&String, &Json)| match value {
+                    Json::String(text) => format!("{name}: {text}"),
+                    other => format!("{name}: {other}"),
+                };
+                members.iter().map(member).collect::<Vec<_>>().join("; ")
+            }
+        },
         other => other.to_string(),
     }
 }
@@ -123,6 +133,14 @@ mod tests {
     use super::*;
     use crate::base::Limits;
     use crate::ttlv::{self, Writer};
+
+    #[test]
+    fn cells_are_for_people() {
+        assert_eq!(cell(&json!("a")), "a");
+        assert_eq!(cell(&json!({"NameType": "URI", "NameValue": "n"})), "n");
+        assert_eq!(cell(&json!({"A": "x", "B": {"C": 1}})), "A: x; B: {\"C\":1}");
+        assert_eq!(cell(&json!(7)), "7");
+    }
 
     #[test]
     fn items_read_as_names() {

@@ -123,7 +123,9 @@ mod tests {
         assert_eq!(check_store(&config), Ok(()), "in use");
         drop(store);
         assert_eq!(check_store(&config), Ok(()));
-        std::fs::write(config.store.directory.join("db"), "damage").unwrap();
+        let file = config.store.directory.join("db");
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
         assert!(check_store(&config).is_err());
     }
 }

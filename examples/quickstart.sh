@@ -5,7 +5,7 @@
 # usage: examples/quickstart.sh [--once]
 #   --once   stop the server afterwards; without it the server goes on in the foreground until Ctrl-C
 #
-# DATA=DIR      data directory (default: target/quickstart, made anew with --once)
+# DATA=DIR      data directory (default: target/quickstart; a temporary one with --once)
 # KEYHAVEN_BIN=FILE  a binary to use instead of building one
 set -euo pipefail
 
@@ -28,19 +28,21 @@ if [ -z "${KEYHAVEN_BIN:-}" ]; then
 fi
 "$KEYHAVEN_BIN" --version
 
+scratch=$(mktemp -d)
 if [ "$once" = yes ]; then
-    data=${DATA:-$(mktemp -d)/data}
+    data=${DATA:-$scratch/data}
 else
     data=${DATA:-$target/quickstart}
 fi
 
 say "Starting the server"
-log=$(mktemp)
+log=$scratch/log
 "$KEYHAVEN_BIN" quickstart --data "$data" >"$log" 2>&1 &
 server=$!
 stop() {
     kill "$server" 2>/dev/null || true
     wait "$server" 2>/dev/null || true
+    rm -rf "$scratch"
 }
 trap stop EXIT
 for attempt in $(seq 100); do
@@ -69,9 +71,7 @@ client() { "$KEYHAVEN_BIN" client --data "$data" "$@"; }
 created=$(client create --algorithm AES --length 256 --activate)
 echo "$created"
 id=${created#created }
-key=$(mktemp -u)
-client get "$id" --out "$key"
-rm -f "$key"
+client get "$id" --out "$scratch/key.bin"
 client attributes "$id" --attribute State --attribute "Cryptographic Length" --attribute "Initial Date"
 client revoke "$id" --reason cessation-of-operation
 client destroy "$id"

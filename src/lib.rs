@@ -14,6 +14,7 @@
 //! | `cli` | the commands |
 
 pub mod base;
+pub mod cli;
 pub mod crypto;
 pub mod gate;
 pub mod keep;

@@ -1,2 +1,5 @@
-//! main
-fn main() {}
+//! The `keyhaven` command.
+
+fn main() -> std::process::ExitCode {
+    keyhaven::cli::main()
+}

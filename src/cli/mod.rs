@@ -1,0 +1,314 @@
+//! Room 9: the commands. Each parses its arguments, calls one function of this room or of a room below, and ends
+//! with an exit code of `failure::Exit` and words that say what to do.
+
+mod cert;
+mod check;
+mod client;
+pub mod config;
+pub mod failure;
+mod files;
+mod init;
+mod log;
+pub mod passphrase;
+mod pki;
+mod quickstart;
+mod seams;
+pub mod users;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use time::OffsetDateTime;
+
+use self::check::{Finding, Severity};
+use self::config::{Config, RootKind};
+use self::failure::{Exit, Failure};
+use self::users::Users;
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    // clap ends the process itself for --help (0) and for a wrong command line (2).
+    let outcome = run(Command::parse());
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("keyhaven: {failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done (refused, or found wrong); 2 wrong command line or \
+                          configuration; 3 no connection to the server; 4 check found only warnings.";
+
+/// Keyhaven, a KMIP key-management server.
+#[derive(Debug, Parser)]
+#[command(name = "keyhaven", version, after_help = EXIT_CODES)]
+struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make a data directory: configuration, root key, authority, server and admin certificates.
+    ///
+    /// Nothing that exists is overwritten.
+    #[command(after_help = "Example:\n  keyhaven init --data /var/lib/keyhaven --host kms.example.org --host 10.0.0.5")]
+    Init {
+        /// The directory to make.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// A name or address under which clients reach the server; may be given several times.
+        #[arg(long = "host", value_name = "NAME")]
+        hosts: Vec<String>,
+        /// What will open the stored keys: a root key in DIR/root.key, or a passphrase given at each start.
+        #[arg(long, value_name = "KIND", value_enum, default_value = "file")]
+        root: RootKind,
+    },
+    /// Run the server until SIGINT or SIGTERM.
+    #[command(after_help = "Example:\n  keyhaven serve --data /var/lib/keyhaven --listen 0.0.0.0:5696")]
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// Address of the KMIP listener, instead of the configured one (default 127.0.0.1:5696).
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Address of KMIP over HTTPS, instead of the configured one (default: off).
+        #[arg(long, value_name = "ADDR")]
+        https: Option<SocketAddr>,
+        /// Loopback address of /healthz, /readyz and /metrics, instead of the configured one (default: off).
+        #[arg(long, value_name = "ADDR")]
+        admin: Option<SocketAddr>,
+    },
+    /// Make a data directory if there is none, say how clients connect, and serve on loopback.
+    #[command(after_help = "Example:\n  keyhaven quickstart")]
+    Quickstart {
+        /// The data directory.
+        #[arg(long, value_name = "DIR", default_value = "keyhaven-data")]
+        data: PathBuf,
+    },
+    /// Look for what is wrong with a configuration, its certificates, keys and store, and say how to mend it.
+    ///
+    /// Run it as the server's user. A store that a server has open is not counted. Exit code 0: nothing; 1: something
+    /// that stops the server; 4: only warnings.
+    #[command(after_help = "Example:\n  keyhaven check --data /var/lib/keyhaven")]
+    Check {
+        #[command(flatten)]
+        place: Place,
+        /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Issue, renew and list certificates of the directory's own authority.
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
+    /// Manage the passwords of clients that send a KMIP credential beside their certificate.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Verify or export the audit chain.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Talk to a KMIP server: create, fetch, find and retire keys.
+    Client(client::ClientCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Add a user, with the password in the first line of a file.
+    #[command(after_help = "Example:\n  keyhaven user add backup --password-file ./password --data /var/lib/keyhaven")]
+    Add {
+        /// The user's name.
+        name: String,
+        /// The file with the password.
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+        /// Give a user that exists a new password.
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Remove a user.
+    #[command(after_help = "Example:\n  keyhaven user remove backup --data /var/lib/keyhaven")]
+    Remove {
+        /// The user's name.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the names of all users, one a line.
+    #[command(after_help = "Example:\n  keyhaven user list --data /var/lib/keyhaven")]
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Follow the chain from its first record to its head, and say whether it is whole.
+    #[command(after_help = "Example:\n  keyhaven audit verify --data /var/lib/keyhaven")]
+    Verify {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Write the records as JSON, one a line, to the standard output.
+    #[command(after_help = "Example:\n  keyhaven audit export --data /var/lib/keyhaven > audit.jsonl")]
+    Export {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Place {
+    /// The data directory, which holds keyhaven.toml.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    fn load(&self) -> Result<Config, Failure> {
+        match (&self.config, &self.data) {
+            (Some(file), _) => Config::load(file),
+            (None, Some(directory)) => Config::of_data(directory),
+            (None, None) => Err(Failure::usage("--data DIR or --config FILE is needed")),
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, Failure> {
+    match command.verb {
+        Verb::Init { data, hosts, root } => {
+            init::init(&data, &hosts, root)?;
+            let data = data.display();
+            println!(
+                "Made {data}. Keep {data}/root.key and {data}/pki/ca.key safe and backed up.\n\
+                 Start the server with: keyhaven serve --data {data}"
+            );
+        }
+        Verb::Serve { place, listen, https, admin } => {
+            let mut config = place.load()?;
+            if admin.is_some_and(|address| !address.ip().is_loopback()) {
+                return Err(Failure::usage(
+                    "--admin must be a loopback address: health and metrics are served without authentication",
+                ));
+            }
+            config.server.listen = listen.unwrap_or(config.server.listen);
+            config.server.https = https.or(config.server.https);
+            config.server.admin = admin.or(config.server.admin);
+            log::start(&config.log)?;
+            seams::serve(&config, Box::new(|| ()))?;
+        }
+        Verb::Quickstart { data } => quickstart::run(&data)?,
+        Verb::Check { place, json } => {
+            let findings = check::check(&place.load()?, OffsetDateTime::now_utc());
+            print_findings(&findings, json);
+            return Ok(check::exit(&findings));
+        }
+        Verb::Cert(command) => cert::run(command)?,
+        Verb::User(command) => user(command)?,
+        Verb::Audit(AuditCommand::Verify { place }) => println!("{}", seams::audit_verify(&place.load()?)?),
+        Verb::Audit(AuditCommand::Export { place }) => {
+            let mut output = std::io::stdout().lock();
+            seams::audit_export(&place.load()?, &mut output)?;
+            output.flush().map_err(|error| Failure::failed(format!("cannot write the records: {error}")))?;
+        }
+        Verb::Client(command) => client::run(command)?,
+    }
+    Ok(Exit::Success)
+}
+
+fn user(command: UserCommand) -> Result<(), Failure> {
+    let open = |place: Place| Users::open(&place.load()?.users.file);
+    match command {
+        UserCommand::Add { name, password_file, replace, place } => {
+            open(place)?.add(&name, &users::read_password(&password_file)?, replace)
+        }
+        UserCommand::Remove { name, place } => open(place)?.remove(&name),
+        UserCommand::List { place } => {
+            open(place)?.names().for_each(|name| println!("{name}"));
+            Ok(())
+        }
+    }
+}
+
+fn print_findings(findings: &[Finding], json: bool) {
+    let level = |finding: &Finding| match finding.severity {
+        Severity::Stops => "error",
+        Severity::Warns => "warning",
+    };
+    if json {
+        let list: Vec<_> = findings
+            .iter()
+            .map(|finding| serde_json::json!({"level": level(finding), "what": finding.what, "fix": finding.fix}))
+            .collect();
+        println!("{}", serde_json::Value::from(list));
+        return;
+    }
+    for finding in findings {
+        println!("{}: {}\n  fix: {}", level(finding), finding.what, finding.fix);
+    }
+    if findings.is_empty() {
+        println!("nothing wrong found");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Command::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        let mut open = vec![Command::command()];
+        while let Some(command) = open.pop() {
+            let subcommands: Vec<_> = command.get_subcommands().cloned().collect();
+            if subcommands.is_empty() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example:\n  keyhaven "), "{} has no example", command.get_name());
+            }
+            open.extend(subcommands);
+        }
+    }
+
+    #[test]
+    fn examples_parse() {
+        let mut open = vec![Command::command()];
+        let mut seen = 0;
+        while let Some(command) = open.pop() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines().filter_map(|line| line.strip_prefix("  keyhaven ")) {
+                let words = line.split(" > ").next().unwrap_or(line).split_whitespace();
+                let parsed = Command::try_parse_from(std::iter::once("keyhaven").chain(words));
+                assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+                seen += 1;
+            }
+            open.extend(command.get_subcommands().cloned());
+        }
+        assert!(seen > 15, "{seen}");
+    }
+
+    #[test]
+    fn data_or_config_is_needed_and_only_one() {
+        let parse = |line: &str| Command::try_parse_from(line.split(' '));
+        assert!(parse("keyhaven check").is_err());
+        assert!(parse("keyhaven check --data a --config b").is_err());
+        assert!(parse("keyhaven check --config b").is_ok());
+    }
+}

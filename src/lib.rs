@@ -1,4 +1,5 @@
 //! Keyhaven: a KMIP key-management server.
 pub mod base;
+pub mod proto;
 pub mod registry;
 pub mod ttlv;

@@ -1,0 +1,3 @@
+//! Room 3: KMIP messages.
+
+pub mod text;

@@ -5,4 +5,5 @@ pub mod attributes;
 pub mod id;
 pub mod message;
 pub mod objects;
+pub mod text;
 pub mod wire;

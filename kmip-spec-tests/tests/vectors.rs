@@ -1,0 +1,137 @@
+//! Plays every case against a server: one test a case. `cargo test -p kmip-spec-tests --test vectors -- FILTER`.
+//! Cases with pending operations are ignored; `-- --ignored` plays them all the same.
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kmip_spec_tests::Result;
+use kmip_spec_tests::client::{Client, Https};
+use kmip_spec_tests::plan::{self, Wire};
+use kmip_spec_tests::play::{Transport, now, play};
+use kmip_spec_tests::report::{Ending, Table};
+use kmip_spec_tests::state::State;
+use kmip_spec_tests::subject::Subject;
+use kmip_spec_tests::vector::{Vector, oasis, oasis_vectors, own_cases};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// The server, started by the first case that needs it; or why there is none.
+static SUBJECT: Mutex<Option<Result<Arc<Subject>>>> = Mutex::new(None);
+/// Held by a case that acts as `administrator`: those cases share their objects.
+static ADMINISTRATOR: Mutex<()> = Mutex::new(());
+
+type Cases = Arc<HashMap<String, Vector>>;
+type Counts = Arc<Mutex<Table>>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let counts = Counts::default();
+    let trials = match trials(&counts, arguments.include_ignored || arguments.ignored) {
+        Ok(trials) => trials,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if !arguments.list && oasis().is_none() {
+        println!("\nThe OASIS cases are not here; set KEYHAVEN_OASIS to their folder. Our own cases run.");
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // The last reference: the server ends here.
+    drop(SUBJECT.lock().unwrap_or_else(PoisonError::into_inner).take());
+    if !arguments.list {
+        println!("{}", counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    conclusion.exit_code()
+}
+
+fn trials(counts: &Counts, plays_ignored: bool) -> Result<Vec<Trial>> {
+    let mut vectors = oasis_vectors()?;
+    vectors.extend(own_cases()?);
+    let mut skipped = HashMap::new();
+    for vector in &mut vectors {
+        if let Some(reason) = plan::except(vector)? {
+            skipped.insert(vector.stem.clone(), reason);
+        }
+    }
+    let cases: Cases = Arc::new(vectors.iter().map(|vector| (vector.stem.clone(), vector.clone())).collect());
+    vectors.into_iter().map(|vector| trial(vector, &cases, counts, &skipped, plays_ignored)).collect()
+}
+
+fn trial(
+    vector: Vector,
+    cases: &Cases,
+    counts: &Counts,
+    skipped: &HashMap<String, String>,
+    plays_ignored: bool,
+) -> Result<Trial> {
+    let group = if vector.name.starts_with("own/") { "own".into() } else { vector.version.to_string() };
+    let pending = plan::pending(&vector)?;
+    let (kind, ending) = match skipped.get(&vector.stem) {
+        Some(reason) => (format!("excepted: {reason}"), Some(Ending::Excepted)),
+        None if !pending.is_empty() => {
+            let operations: Vec<String> = pending.into_iter().collect();
+            (format!("pending: {}", operations.join(" ")), Some(Ending::Pending))
+        }
+        None => (String::new(), None),
+    };
+    if let Some(ending) = ending.filter(|_| !plays_ignored) {
+        counts.lock().unwrap_or_else(PoisonError::into_inner).add(group.clone(), ending);
+    }
+    let name = vector.name.clone();
+    let (cases, counts) = (Arc::clone(cases), Arc::clone(counts));
+    let run = move || {
+        let outcome = whole(&vector, &cases);
+        let ending = match &outcome {
+            Ok(Completion::Completed) => Ending::Passed,
+            Ok(Completion::Ignored { .. }) => Ending::Excepted,
+            Err(_) => Ending::Failed,
+        };
+        counts.lock().unwrap_or_else(PoisonError::into_inner).add(group, ending);
+        outcome.map_err(Failed::from)
+    };
+    Ok(Trial::ignorable_test(name, run).with_kind(kind).with_ignored_flag(ending.is_some()))
+}
+
+/// Plays a case with what has to come before it. One that a server can only pass by failing others is ignored if one
+/// of the others passes.
+fn whole(vector: &Vector, cases: &Cases) -> Result<Completion> {
+    let failure = match alone(vector, cases, &vector.stem) {
+        Ok(()) => return Ok(Completion::Completed),
+        Err(failure) => failure,
+    };
+    for other in plan::alternatives(&vector.stem) {
+        if let Some(other) = cases.get(&other) {
+            if alone(other, cases, &format!("{}.{}", vector.stem, other.stem)).is_ok() {
+                return Ok(Completion::ignored_with(format!("the server behaves as {}", other.stem)));
+            }
+        }
+    }
+    Err(failure)
+}
+
+/// Plays a case on a connection and with an identity of its own.
+fn alone(vector: &Vector, cases: &Cases, identity: &str) -> Result<()> {
+    let subject = subject()?;
+    let _shared =
+        plan::shares_administrator(vector).then(|| ADMINISTRATOR.lock().unwrap_or_else(PoisonError::into_inner));
+    let identity = subject.identity(identity)?;
+    let mut transport: Box<dyn Transport> = match plan::wire(vector) {
+        Wire::Tls => Box::new(Client::connect(&subject.kmip, &subject.pki, &identity)?),
+        Wire::Https(encoding) => {
+            let address = subject.https.as_ref().ok_or("KEYHAVEN_SUBJECT_HTTPS is not set")?;
+            Box::new(Https { client: Client::connect(address, &subject.pki, &identity)?, encoding })
+        }
+    };
+    let mut state = State::new(now());
+    if let Some(before) = plan::before(&vector.stem) {
+        let before = cases.get(&before).ok_or_else(|| format!("{before} is not here"))?;
+        play(before, transport.as_mut(), &mut state).map_err(|error| format!("before it: {error}"))?;
+    }
+    play(vector, transport.as_mut(), &mut state)
+}
+
+fn subject() -> Result<Arc<Subject>> {
+    let mut subject = SUBJECT.lock().unwrap_or_else(PoisonError::into_inner);
+    subject.get_or_insert_with(|| Subject::new().map(Arc::new)).clone()
+}

@@ -35,6 +35,17 @@ pub enum TlsVersions {
     Only13,
 }
 
+/// What a client offers: its certificate, TLS versions, and the sessions that it remembers.
+#[derive(Clone, Debug)]
+pub struct Settings(Arc<ClientConfig>);
+
+impl Settings {
+    /// Trusts the authority in a PEM file; shows `identity`, if any, when asked.
+    pub fn new(authority: &Path, identity: Option<&Identity>, versions: TlsVersions) -> Result<Self> {
+        config(authority, identity, versions).map(|config| Self(Arc::new(config)))
+    }
+}
+
 /// An answer: the bytes as they came, and what they mean.
 #[derive(Debug)]
 pub struct Reply {
@@ -52,16 +63,9 @@ pub struct Client {
 
 impl Client {
     /// Speaks TLS over a socket. Certificate errors show here under TLS 1.2 and at the first read under TLS 1.3.
-    pub fn connect(
-        socket: TcpStream,
-        host: &str,
-        authority: &Path,
-        identity: Option<&Identity>,
-        versions: TlsVersions,
-    ) -> Result<Self> {
-        let config = config(authority, identity, versions)?;
+    pub fn connect(socket: TcpStream, host: &str, settings: &Settings) -> Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("{host}: {error}"))?;
-        let session = ClientConnection::new(Arc::new(config), name).map_err(|error| format!("TLS: {error}"))?;
+        let session = ClientConnection::new(settings.0.clone(), name).map_err(|error| format!("TLS: {error}"))?;
         socket.set_nodelay(true).map_err(words)?;
         socket.set_read_timeout(Some(PATIENCE)).map_err(words)?;
         socket.set_write_timeout(Some(PATIENCE)).map_err(words)?;
@@ -127,6 +131,11 @@ impl Client {
         self.stream.sock.records
     }
 
+    /// Whether the handshake took up an earlier session.
+    pub fn is_resumed(&self) -> bool {
+        self.stream.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
+    }
+
     /// The protocol of the connection.
     pub fn is_tls13(&self) -> bool {
         self.stream.conn.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3)
@@ -187,9 +196,9 @@ fn is_close(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe
-    ) || error.get_ref().is_some_and(|inner| {
-        matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::AlertReceived(_)))
-    })
+    ) || error
+        .get_ref()
+        .is_some_and(|inner| matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::AlertReceived(_))))
 }
 
 fn words(error: io::Error) -> String {

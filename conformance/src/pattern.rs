@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use keyhaven::base::{BigInt, Date, Field, Value};
-use keyhaven::registry::{EnumTable, ItemType, Tag};
+use keyhaven::registry::{EnumTable, ItemType, Tag, Version};
 
 use crate::Result;
 use crate::script::Element;
@@ -118,10 +118,8 @@ fn fit_value(element: &Element, got: &Value, names: &mut Names) -> Result<()> {
         let bound = names.bound.entry(name.to_owned()).or_insert_with(|| got.clone());
         return if same(bound, got) { Ok(()) } else { Err(format!("{got:?} where ${name} is {bound:?}")) };
     }
-    let wanted: Vec<Value> = expected
-        .split('|')
-        .map(|text| value(element, tag, got.item_type(), text, names))
-        .collect::<Result<_>>()?;
+    let wanted: Vec<Value> =
+        expected.split('|').map(|text| value(element, tag, got.item_type(), text, names)).collect::<Result<_>>()?;
     let fits = wanted.iter().any(|wanted| match (wanted, got) {
         (Value::DateTime(wanted), Value::DateTime(got)) if expected.starts_with("$now") => {
             (wanted.0 - got.0).abs() <= CLOCK_SECONDS
@@ -226,7 +224,10 @@ fn types(element: &Element, tag: Tag) -> Result<Vec<ItemType>> {
         types.retain(|item_type| *item_type != ItemType::Structure);
     }
     // A Key Value or a payload without children is an empty structure.
-    if types.len() > 1 && element.get("value").or(element.get("length")).is_none() && types.contains(&ItemType::Structure) {
+    if types.len() > 1
+        && element.get("value").or(element.get("length")).is_none()
+        && types.contains(&ItemType::Structure)
+    {
         types = vec![ItemType::Structure];
     }
     if types.is_empty() { Err(format!("{tag:?} needs a type")) } else { Ok(types) }
@@ -300,6 +301,32 @@ fn shown(tag: Tag, element: &Element, got: &Value) -> String {
     row.map_or_else(|| format!("0x{number:X}"), |row| row.ident.to_owned())
 }
 
+/// Whether an answer holds only what its version knows: tags, attribute names, values of enumerations. An operation
+/// is an echo of the request and may be anything.
+pub fn known_in(got: &[Field], version: Version) -> Result<()> {
+    for field in got {
+        if !field.tag.is_extension() && !field.tag.known_in(version) {
+            return Err(format!("{:?} is not in {version}", field.tag));
+        }
+        match &field.value {
+            Value::Structure(inside) => known_in(inside, version)?,
+            Value::Enumeration(number) if field.tag != Tag::Operation && field.tag != Tag::AttributeValue => {
+                let row = field.tag.enumeration().and_then(|table| table.row(*number));
+                if let Some(row) = row.filter(|row| !row.known_in(version)) {
+                    return Err(format!("{:?} {} is not in {version}", field.tag, row.ident));
+                }
+            }
+            Value::TextString(name) if field.tag == Tag::AttributeName => {
+                if let Some(row) = Tag::from_name(name).and_then(Tag::row).filter(|row| !row.known_in(version)) {
+                    return Err(format!("the attribute {} is not in {version}", row.name));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// A message on one line, with names. Its depth was bounded when it was read.
 pub fn outline(tag: Tag, got: &Value) -> String {
     match got {
@@ -328,7 +355,8 @@ mod tests {
     #[test]
     fn short_forms_become_fields() {
         let names = Names::new("r7");
-        let name = field(&element(r#"<Attribute name="Name"><NameValue value="k-$run"/></Attribute>"#), &names).unwrap();
+        let name =
+            field(&element(r#"<Attribute name="Name"><NameValue value="k-$run"/></Attribute>"#), &names).unwrap();
         assert_eq!(name.value.field(Tag::AttributeName), Some(&Value::text("Name")));
         let inside = name.value.field(Tag::AttributeValue).unwrap();
         assert_eq!(inside.field(Tag::NameValue), Some(&Value::text("k-r7")));

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use keyhaven::base::{Field, Value};
-use keyhaven::registry::{Tag, Version};
+use keyhaven::registry::{ResultReason, Tag, Version};
 
 use crate::Result;
 use crate::client::{Client, Reply, TlsVersions, encode};
@@ -35,6 +35,15 @@ struct Asked {
     size_max: Option<usize>,
     items: Vec<(Option<Value>, Option<Value>)>,
     records_before: usize,
+}
+
+/// What became of one operation.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Outcome {
+    /// It succeeded; its payload.
+    Done(Value),
+    /// It failed; its Result Reason.
+    Failed(ResultReason),
 }
 
 /// Plays a whole script in one version.
@@ -96,6 +105,22 @@ impl<'a> Player<'a> {
                 self.send(&bytes)
             }
             "answer" => self.answer(step),
+            "refused" => match self.receive()? {
+                None => {
+                    self.client = None;
+                    Ok(())
+                }
+                Some(reply) => {
+                    let item = Element::new("item")
+                        .with("bare", "yes")
+                        .with("reason", "InvalidMessage|InvalidField|CodecError|ServerLimitExceeded");
+                    let expected = Element::new("answer").with("version", "*").holding(vec![item]);
+                    self.check(&expected, &reply)?;
+                    // Whether the connection goes on after such a message is the server's choice.
+                    self.client = None;
+                    Ok(())
+                }
+            },
             "closed" => match self.receive()? {
                 None => {
                     self.client = None;
@@ -202,6 +227,39 @@ impl<'a> Player<'a> {
         Ok(message)
     }
 
+    /// Sends a request that is written as in a script; what became of each item that was answered, or None if the
+    /// connection ended.
+    pub fn ask(&mut self, request: &str) -> Result<Option<Vec<Outcome>>> {
+        let bytes = self.request(&Element::parse(request)?)?;
+        if self.send(&bytes).is_err() {
+            return Ok(None);
+        }
+        self.outcomes()
+    }
+
+    /// What became of each item of the request that was sent.
+    pub fn outcomes(&mut self) -> Result<Option<Vec<Outcome>>> {
+        let Ok(Some(reply)) = self.receive() else {
+            self.client = None;
+            return Ok(None);
+        };
+        let Value::Structure(fields) = reply.message else { return Err("not a message".to_owned()) };
+        let outcome = |item: &Field| match (item.value.field(Tag::ResultStatus), item.value.field(Tag::ResultReason)) {
+            (Some(Value::Enumeration(0)), _) => Ok(Outcome::Done(
+                item.value.field(Tag::ResponsePayload).cloned().unwrap_or(Value::Structure(Vec::new())),
+            )),
+            (_, Some(Value::Enumeration(reason))) => Ok(Outcome::Failed(ResultReason(*reason))),
+            _ => Err(format!("no result in {}", pattern::outline(item.tag, &item.value))),
+        };
+        fields.iter().filter(|field| field.tag == Tag::BatchItem).map(outcome).collect::<Result<_>>().map(Some)
+    }
+
+    /// Sends a request and does not wait for its answer.
+    pub fn post(&mut self, request: &str) -> Result<()> {
+        let bytes = self.request(&Element::parse(request)?)?;
+        self.send(&bytes)
+    }
+
     fn send(&mut self, bytes: &[u8]) -> Result<()> {
         if self.client.is_none() {
             let identity = self.subject.identity(&self.identity)?;
@@ -236,10 +294,21 @@ impl<'a> Player<'a> {
 
     fn answer(&mut self, step: &Element) -> Result<()> {
         let reply = self.receive()?.ok_or("the server closed the connection")?;
+        self.check(step, &reply)
+    }
+
+    fn check(&mut self, step: &Element, reply: &Reply) -> Result<()> {
         let expected = self.expected(step)?;
         let Value::Structure(got) = &reply.message else { return Err("not a message".to_owned()) };
+        if let Some(version) = self.asked.version {
+            let own =
+                |error| format!("{error}\n  the answer is {}", pattern::outline(Tag::ResponseMessage, &reply.message));
+            pattern::known_in(got, version).map_err(own)?;
+        }
         let fits = pattern::fit(&expected, got, &mut self.names);
-        fits.map_err(|error| format!("{error}\n  the answer is {}", pattern::outline(Tag::ResponseMessage, &reply.message)))
+        fits.map_err(|error| {
+            format!("{error}\n  the answer is {}", pattern::outline(Tag::ResponseMessage, &reply.message))
+        })
     }
 
     /// The pattern of a whole answer.
@@ -250,7 +319,8 @@ impl<'a> Player<'a> {
             Some(given) => Some(numbers(given)?),
             None => self.asked.version.map(Version::numbers),
         };
-        let number = |place: fn((i32, i32)) -> i32| version.map_or("*".to_owned(), |version| place(version).to_string());
+        let number =
+            |place: fn((i32, i32)) -> i32| version.map_or("*".to_owned(), |version| place(version).to_string());
         let items: Vec<&Element> = step.children.iter().filter(|child| child.name == "item").collect();
         let mut header = vec![
             Element::new("ProtocolVersion").holding(vec![
@@ -278,27 +348,34 @@ impl<'a> Player<'a> {
     fn expected_item(&self, item: &Element, place: usize) -> Result<Element> {
         let leaf = |name: &str, value: &str| Element::new(name).with("value", value);
         let mut inside = Vec::new();
-        if item.get("bare").is_none() {
+        if item.get("bare") != Some("yes") {
+            let maybe = |element: Element| match item.get("bare") {
+                Some(_) => element.with("optional", "yes"),
+                None => element,
+            };
             let (operation, id) = self.asked.items.get(place).ok_or("more items than were asked")?;
             if let Some(Value::Enumeration(operation)) = operation {
-                inside.push(leaf("Operation", &operation.to_string()));
+                inside.push(maybe(leaf("Operation", &operation.to_string())));
             }
             if let Some(Value::ByteString(id)) = id {
                 let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-                inside.push(leaf("UniqueBatchItemID", &id));
+                inside.push(maybe(leaf("UniqueBatchItemID", &id)));
             }
         }
-        let status = item.get("status").unwrap_or(if item.get("reason").is_some() { "OperationFailed" } else { "Success" });
+        let status =
+            item.get("status").unwrap_or(if item.get("reason").is_some() { "OperationFailed" } else { "Success" });
         inside.push(leaf("ResultStatus", status));
-        match item.get("reason") {
+        let newer = self.asked.version.is_none_or(|version| version >= Version::V2_0);
+        match item.get("reason2").filter(|_| newer).or(item.get("reason")) {
             Some(reason) => {
                 inside.push(leaf("ResultReason", reason));
                 // Optional in the standard, read unconditionally by a client library in wide use.
                 inside.push(leaf("ResultMessage", "*"));
             }
             None if item.get("payload") == Some("none") => {}
-            None => inside
-                .push(Element::new("ResponsePayload").with("type", "Structure").holding(item.children.clone())),
+            None => {
+                inside.push(Element::new("ResponsePayload").with("type", "Structure").holding(item.children.clone()))
+            }
         }
         Ok(Element::new("BatchItem").holding(inside))
     }

@@ -22,7 +22,10 @@
 //!   (`offset:hex`) then change the bytes. `bytes` sends a hexadecimal value as it is.
 //! * `answer`: must be the whole answer. `version` if not that of the request, `count` items; an `item` has `status`
 //!   (Success unless given), `reason` (several may be allowed: `A|B`) and payload. Operation and Unique Batch Item
-//!   ID are those of the request's item in the same place (`of` names another place); `bare` items have neither.
+//!   ID are those of the request's item in the same place (`of` names another place); items that are
+//!   `bare="yes"` have neither, `maybe` leaves it open.
+//!   `reason2` stands for 2.0 and later where the two families differ.
+//! * `refused`: the message as a whole is refused: by an item without Operation, or by closing.
 //! * `closed`: the server closes the connection, and says nothing before.
 //! * `connect`: a new connection from here on, as another `identity` if given.
 //!
@@ -63,20 +66,34 @@ impl Script {
         if root.name != "script" {
             return Err(format!("the root is {}, not script", root.name));
         }
-        let unknown = root.children.iter().find(|step| !STEPS.contains(&&*step.name));
-        match unknown {
-            Some(step) => Err(format!("no step is called {}", step.name)),
-            None => Ok(Self { root }),
-        }
+        Self::checked(root)
     }
 
     /// The protocol versions to play it in.
     pub fn versions(&self) -> Vec<&str> {
         self.root.get("versions").unwrap_or("1.4").split_whitespace().collect()
     }
+
+    /// The scripts of a file that holds many: each `case` with its name.
+    pub fn cases(text: &str) -> Result<Vec<(String, Self)>> {
+        let cases = Element::parse(text)?;
+        let named = |case: Element| {
+            let name = case.get("name").ok_or("a case without a name")?.to_owned();
+            let script = Self::checked(case).map_err(|error| format!("{name}: {error}"))?;
+            Ok((name, script))
+        };
+        cases.children.into_iter().map(named).collect()
+    }
+
+    fn checked(root: Element) -> Result<Self> {
+        match root.children.iter().find(|step| !STEPS.contains(&&*step.name)) {
+            Some(step) => Err(format!("no step is called {}", step.name)),
+            None => Ok(Self { root }),
+        }
+    }
 }
 
-const STEPS: [&str; 5] = ["request", "answer", "bytes", "closed", "connect"];
+const STEPS: [&str; 6] = ["request", "answer", "bytes", "closed", "refused", "connect"];
 
 impl Element {
     /// An element without attributes.
@@ -133,8 +150,9 @@ impl Element {
         let mut element = Self::new(&text(start.name().as_ref()));
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| format!("{}: {error}", element.name))?;
-            let value =
-                attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| format!("{}: {error}", element.name))?;
+            let value = attribute
+                .normalized_value(XmlVersion::Implicit1_0)
+                .map_err(|error| format!("{}: {error}", element.name))?;
             let key = text(attribute.key.as_ref());
             element.attributes.push((key, value.into_owned()));
         }

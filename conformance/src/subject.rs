@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::Result;
-use crate::client::{Client, TlsVersions};
+use crate::client::{Client, Settings, TlsVersions};
 use crate::identity::Identity;
 
 /// How long a server may take to be ready or to end, at most.
@@ -131,9 +131,12 @@ impl Subject {
 
     /// Asks the server to end (SIGTERM); the caller waits with [`Subject::ended`].
     pub fn terminate(&mut self) -> Result<()> {
-        let id = self.child()?.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &id]).status().map_err(|error| format!("kill: {error}"))?;
-        if status.success() { Ok(()) } else { Err("kill -TERM failed".to_owned()) }
+        signal(self.process()?, "TERM")
+    }
+
+    /// The process of a server of our own.
+    pub fn process(&mut self) -> Result<u32> {
+        self.child().map(|child| child.id())
     }
 
     /// Waits until the server has ended by itself.
@@ -220,7 +223,17 @@ impl Subject {
 
     /// A connection as `identity`, or without a certificate.
     pub fn connect(&self, identity: Option<&Identity>, versions: TlsVersions) -> Result<Client> {
-        Client::connect(self.tcp()?, &self.host, &self.pki.join("ca.pem"), identity, versions)
+        self.connect_with(&self.settings(identity, versions)?)
+    }
+
+    /// Settings for several connections, which may resume each other's sessions.
+    pub fn settings(&self, identity: Option<&Identity>, versions: TlsVersions) -> Result<Settings> {
+        Settings::new(&self.pki.join("ca.pem"), identity, versions)
+    }
+
+    /// A connection with these settings.
+    pub fn connect_with(&self, settings: &Settings) -> Result<Client> {
+        Client::connect(self.tcp()?, &self.host, settings)
     }
 
     /// A connection as the identity of this name.
@@ -253,6 +266,15 @@ fn run(program: &Path, arguments: &[&str], data: &Path) -> Result<String> {
         return Ok(text(&output.stdout));
     }
     Err(format!("`{} {}`: {}: {}", program.display(), arguments.join(" "), output.status, text(&output.stderr)))
+}
+
+/// Sends a signal, by its name without SIG, to a process of ours.
+pub fn signal(process: u32, name: &str) -> Result<()> {
+    let status = Command::new("kill")
+        .args(["-s", name, &process.to_string()])
+        .status()
+        .map_err(|error| format!("kill: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("kill -s {name} failed")) }
 }
 
 /// The program under test. Without `KEYHAVEN_BIN` it is built first, so that it is never older than the tests.

@@ -52,12 +52,13 @@ pub fn field(element: &Element, names: &Names) -> Result<Field> {
     if let Some(value) = text.and_then(placeholder).and_then(|name| names.get(name)) {
         return Ok(Field::new(tag, value.clone()));
     }
-    let item_type = types(element, tag)?[0];
-    let value = match item_type {
-        ItemType::Structure => Value::Structure(fields(&element.children, names)?),
-        leaf => value(element, tag, leaf, text.unwrap_or_default(), names)?,
-    };
-    Ok(Field::new(tag, value))
+    let types = types(element, tag)?;
+    if types[0] == ItemType::Structure {
+        return Ok(Field::new(tag, Value::Structure(fields(&element.children, names)?)));
+    }
+    let mut values = types.iter().map(|leaf| value(element, tag, *leaf, text.unwrap_or_default(), names));
+    let first = values.next().ok_or("no type")?;
+    first.or_else(|error| values.find_map(Result::ok).ok_or(error)).map(|value| Field::new(tag, value))
 }
 
 /// Whether all fields fit all elements, in order.
@@ -230,6 +231,8 @@ fn types(element: &Element, tag: Tag) -> Result<Vec<ItemType>> {
     {
         types = vec![ItemType::Structure];
     }
+    // A text is what is meant where a number or an enumeration would do as well, as for identifiers.
+    types.sort_by_key(|item_type| *item_type != ItemType::TextString);
     if types.is_empty() { Err(format!("{tag:?} needs a type")) } else { Ok(types) }
 }
 

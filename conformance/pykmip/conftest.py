@@ -50,30 +50,19 @@ def version(request):
     return request.param
 
 
-@pytest.fixture(scope="session")
-def session_client(version):
+@pytest.fixture
+def client(version):
+    """ProxyKmipClient on a connection of its own: a test that leaves an answer unread does not break the next."""
     host, port, certificate, key, authority = settings()
-    client = ProxyKmipClient(
+    with ProxyKmipClient(
         hostname=host, port=port, cert=certificate, key=key, ca=authority, kmip_version=version,
-    )
-    with client:
+    ) as client:
         yield client
 
 
 @pytest.fixture
-def client(session_client):
-    """ProxyKmipClient. A test that broke the connection does not break the next."""
-    try:
-        yield session_client
-    except Exception:
-        session_client.close()
-        session_client.open()
-        raise
-
-
-@pytest.fixture(scope="session")
 def proxy(version):
-    """The low-level client on a connection of its own."""
+    """The low-level client."""
     host, port, certificate, key, authority = settings()
     proxy = KMIPProxy(
         host=host, port=port, certfile=certificate, keyfile=key, ca_certs=authority, kmip_version=version,

@@ -89,15 +89,8 @@ def test_usage_mask_is_kept(client):
 
 
 def test_application_specific_information(client, name):
-    key = OBJECTS["aes-128"]()
-    key.app_specific_info = [{"application_namespace": "ssl", "application_data": name}]
-    try:
-        key._application_specific_informations = [
-            {"application_namespace": "ssl", "application_data": name}
-        ]
-    except Exception:
-        pytest.skip("not in this release of PyKMIP")
-    uid = client.register(key)
+    information = {"application_namespace": "ssl", "application_data": name}
+    uid = client.register(objects.SymmetricKey(AES, 128, b"\x11" * 16, [Mask.ENCRYPT], app_specific_info=[information]))
     found = attributes(client, uid, "Application Specific Information")["Application Specific Information"]
     assert found.application_namespace == "ssl"
     assert found.application_data == name

@@ -3,17 +3,12 @@
 import pytest
 from kmip.core import enums
 from kmip.core.messages.contents import ProtocolVersion
-from kmip.core.primitives import Enumeration
 
 ALL_1X = [(1, 4), (1, 3), (1, 2), (1, 1), (1, 0)]
 
 
 def numbers(versions):
     return [(version.major, version.minor) for version in versions]
-
-
-def functions(*wanted):
-    return [Enumeration(enums.QueryFunction, one, enums.Tags.QUERY_FUNCTION) for one in wanted]
 
 
 def test_discover_versions(proxy, version):
@@ -49,12 +44,12 @@ def test_discover_versions_of_a_list(proxy, version, asked, expected):
 
 def test_query(proxy, version):
     result = proxy.query(
-        query_functions=functions(
+        query_functions=[
             enums.QueryFunction.QUERY_OPERATIONS,
             enums.QueryFunction.QUERY_OBJECTS,
             enums.QueryFunction.QUERY_SERVER_INFORMATION,
             enums.QueryFunction.QUERY_APPLICATION_NAMESPACES,
-        )
+        ]
     )
     assert result.result_status.value == enums.ResultStatus.SUCCESS
     operations = {enums.Operation(getattr(one, "value", one)) for one in result.operations}

@@ -94,7 +94,7 @@ pub fn canned(options: &Options) {
         let each = Duration::from_micros(options.number("commit-micros", 0));
         std::thread::spawn(move || disk.sync_for_ever(each));
     }
-    serve::run(serve_options, service, None, std::future::pending()).unwrap();
+    serve::run(serve_options, service, None, || (), std::future::pending()).unwrap();
 }
 
 type Wake = Box<dyn FnOnce(bool) + Send>;

@@ -1,6 +1,7 @@
 //! Room 9: the commands. Each parses its arguments, calls one function of this room or of a room below, and ends
 //! with an exit code of `failure::Exit` and words that say what to do.
 
+mod audit;
 mod cert;
 mod check;
 mod client;
@@ -12,6 +13,7 @@ mod log;
 pub mod passphrase;
 mod pki;
 mod quickstart;
+mod run;
 mod seams;
 pub mod users;
 
@@ -207,7 +209,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             config.server.https = https.or(config.server.https);
             config.server.admin = admin.or(config.server.admin);
             log::start(&config.log)?;
-            seams::serve(&config, Box::new(|| ()))?;
+            run::serve(&config, || ())?;
         }
         Verb::Quickstart { data } => quickstart::run(&data)?,
         Verb::Check { place, json } => {
@@ -217,10 +219,10 @@ fn run(command: Command) -> Result<Exit, Failure> {
         }
         Verb::Cert(command) => cert::run(command)?,
         Verb::User(command) => user(command)?,
-        Verb::Audit(AuditCommand::Verify { place }) => println!("{}", seams::audit_verify(&place.load()?)?),
+        Verb::Audit(AuditCommand::Verify { place }) => println!("{}", audit::verify(&place.load()?)?),
         Verb::Audit(AuditCommand::Export { place }) => {
             let mut output = std::io::stdout().lock();
-            seams::audit_export(&place.load()?, &mut output)?;
+            audit::export(&place.load()?, &mut output)?;
             output.flush().map_err(|error| Failure::failed(format!("cannot write the records: {error}")))?;
         }
         Verb::Client(command) => client::run(command)?,

@@ -8,7 +8,8 @@ use super::failure::Failure;
 use super::files::{self, PUBLIC};
 use super::init::{self, ADMIN};
 use super::pki::Pki;
-use super::{log, seams};
+use super::log;
+use super::run::serve;
 
 /// Makes the data directory if needed, says how to use it, and serves.
 pub fn run(data: &Path) -> Result<(), Failure> {
@@ -24,7 +25,7 @@ pub fn run(data: &Path) -> Result<(), Failure> {
     let client = PykmipClient::new(&data, config.server.listen);
     files::replace(&data.join("pykmip.conf"), client.file().as_bytes(), PUBLIC)?;
     let text = client.hints();
-    seams::serve(&config, Box::new(move || println!("{text}")))
+    serve(&config, move || println!("{text}"))
 }
 
 /// What a client on this machine needs.

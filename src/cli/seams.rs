@@ -1,7 +1,6 @@
 //! Where the commands meet the rooms below: one small function for each thing a command needs from the server, the
 //! vault, the store or the audit chain.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::config::{Config, RootKind};
@@ -84,24 +83,6 @@ pub fn check_store(config: &Config) -> Result<(), String> {
         Err(error) if error.to_string().contains("in use by another process") => Ok(()),
         Err(error) => Err(format!("{}: {error}", directory.display())),
     }
-}
-
-/// Serves until told to stop. `ready` is called once, when the listeners are open.
-pub fn serve(config: &Config, ready: Box<dyn FnOnce() + Send>) -> Result<(), Failure> {
-    let _ = (config, ready);
-    Err(Failure::failed("this build of keyhaven has no server in it"))
-}
-
-/// Follows the audit chain from its first record to its head; the answer is a line for the operator.
-pub fn audit_verify(config: &Config) -> Result<String, Failure> {
-    let _ = config;
-    Err(Failure::failed("this build of keyhaven has no audit chain in it"))
-}
-
-/// Writes the audit chain as JSON, one record a line.
-pub fn audit_export(config: &Config, to: &mut dyn Write) -> Result<(), Failure> {
-    let _ = (config, to);
-    Err(Failure::failed("this build of keyhaven has no audit chain in it"))
 }
 
 #[cfg(test)]

@@ -187,6 +187,14 @@ impl Core {
         self.refuse(Error::conflict(), request, peer, now, &correlation, reply)
     }
 
+    /// Refuses a request because every thread that may block is busy. Nothing of it is done.
+    pub fn busy(&self, request: &[u8], peer: &Peer, reply: &mut Buffer) {
+        let now = (self.clock.now(), self.clock.now_micros());
+        let correlation = format!("{}-{:X}", self.run, self.requests.fetch_add(1, Ordering::Relaxed));
+        let error = Error::new(ResultReason::GeneralFailure, "the server is busy; send the request again");
+        self.refuse(error, request, peer, now, &correlation, reply);
+    }
+
     /// One run of a request. An error here is one of the whole request.
     fn attempt(
         &self,

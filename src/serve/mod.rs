@@ -140,12 +140,13 @@ impl From<TlsError> for ServeError {
     }
 }
 
-/// Serves until `shutdown` completes, SIGTERM or SIGINT comes, then drains. SIGHUP reads TLS files again and tells
+/// Serves, and calls `started` once when the listeners are open, until `shutdown` completes, SIGTERM or SIGINT comes, then drains. SIGHUP reads TLS files again and tells
 /// the service. Makes its own runtime, so it is called outside of any.
 pub fn run<S: Service>(
     options: Options,
     service: Arc<S>,
     codec: Option<Arc<dyn Codec>>,
+    started: impl FnOnce(),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let mut builder = Builder::new_multi_thread();
@@ -158,6 +159,7 @@ pub fn run<S: Service>(
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(ServeError::Runtime)?;
         let server = Server::start(options, service, codec).await?;
+        started();
         tokio::pin!(shutdown);
         loop {
             tokio::select! {

@@ -136,7 +136,7 @@ impl<'a> Comparer<'a> {
         match (&want.want, &got.value) {
             (Want::Structure(wants), Value::Structure(fields)) => {
                 let value = want.to_field().value;
-                if want.tag == Tag::Attribute || self.rule(want.tag, Some(&value), Allow::Value).is_none() {
+                if want.tag == Tag::Attribute || self.rule(want.tag, Some(&value), Allow::Contents).is_none() {
                     self.children(wants, fields);
                 }
             }

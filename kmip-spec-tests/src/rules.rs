@@ -16,6 +16,8 @@ use crate::state::State;
 pub enum Allow {
     /// Another value of the same type.
     Value,
+    /// Other items in a structure.
+    Contents,
     /// Another value of the same type and length.
     SameLength,
     /// A placeholder may stand for different values.
@@ -85,7 +87,7 @@ pub fn find(at: &At<'_>, allow: Allow) -> Option<&'static Rule> {
     })
 }
 
-use Allow::{AnyOrder, Extra, Missing, More, SameLength, Unbound};
+use Allow::{AnyOrder, Contents, Extra, Missing, More, SameLength, Unbound};
 
 /// Every permitted variation.
 pub static RULES: &[Rule] = &[
@@ -185,13 +187,13 @@ pub static RULES: &[Rule] = &[
     Rule {
         source: "Variable Items: Extensions and Application Namespaces reported in Query; VendorIdentification may vary",
         tags: &[Tag::VendorIdentification, Tag::ApplicationNamespace, Tag::ExtensionInformation],
-        allows: &[Allow::Value, Missing, Extra],
+        allows: &[Allow::Value, Contents, Missing, Extra],
         when: in_query,
     },
     Rule {
         source: "Reference data: Query, server information",
         tags: &[Tag::ServerInformation],
-        allows: &[Allow::Value],
+        allows: &[Contents],
         when: in_query,
     },
     Rule {
@@ -266,7 +268,7 @@ pub static RULES: &[Rule] = &[
         source: "Reference data: LeaseTime, RandomNumberGenerator, ProtectionLevel, ProtectionStorageMask when the client \
                  did not set them",
         tags: &[Tag::LeaseTime, Tag::RandomNumberGenerator, Tag::ProtectionLevel, Tag::ProtectionStorageMask],
-        allows: &[Allow::Value],
+        allows: &[Allow::Value, Contents],
         when: |at| at.tags.last().is_some_and(|tag| !at.state.has_sent(*tag)),
     },
     Rule {

@@ -7,10 +7,57 @@ pub mod ec;
 pub mod ed;
 mod error;
 pub mod formats;
+pub mod hash;
+pub mod kdf;
 pub mod keys;
+pub mod mac;
 mod number;
+pub mod random;
 pub mod rsa;
+pub mod split;
+pub mod symmetric;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod wrap;
+
+use std::sync::Arc;
 
 pub use error::{CryptoError, Result};
+
+use crate::base::Entropy;
+
+/// How an algorithm stands today. Each algorithm of this room has one; whether legacy ones may be used is decided
+/// above and kept in [`Provider::legacy`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Good for new data.
+    Modern,
+    /// Withdrawn for new data by its standard body, yet everywhere in use (3DES, SHA-1): allowed by default.
+    Aging,
+    /// Kept for old data: broken, or too small.
+    Legacy,
+}
+
+/// What operations need besides the key: a source of randomness and the answer to "may it be legacy?".
+#[derive(Clone)]
+pub struct Provider {
+    /// Where random IVs, pads, shares and keys come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Whether algorithms of standing [`Standing::Legacy`] may be used.
+    pub legacy: bool,
+}
+
+impl Provider {
+    /// A provider over the system's generator, with or without legacy algorithms.
+    pub fn system(legacy: bool) -> Self {
+        Self { entropy: Arc::new(random::SystemEntropy::default()), legacy }
+    }
+
+    /// Refuses a legacy algorithm unless they are allowed.
+    pub fn permit(&self, standing: Standing, what: &'static str) -> Result<()> {
+        match standing {
+            Standing::Legacy if !self.legacy => Err(CryptoError::Legacy(what)),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Derive Key (1.4 §4.6, 2.1 §6.1.14 and §7.12): from a secret and Derivation Parameters to key bytes.
+//!
+//! | method | key | derivation data | other |
+//! | --- | --- | --- | --- |
+//! | PBKDF2 | password | none | salt, iteration count, PRF HMAC of the hash (SHA-1 where absent, RFC 8018) |
+//! | HASH | either this | or this | hash; at most its output |
+//! | HMAC | MAC key | message | at most one MAC |
+//! | ENCRYPT | cipher key | plaintext | cipher parameters and IV; at most the ciphertext |
+//! | NIST800-108-C, -F, -DPI | PRF key | fixed input: Label, 0x00, Context | PRF HMAC or CMAC; IV for -F |
+//! | HKDF | input key material | info | salt; hash (SHA-256 where absent) |
+//! | AWS Signature Version 4 | secret access key | date, region, service | |
+
+use std::num::NonZeroU32;
+
+use aws_lc_rs::pbkdf2 as lc;
+use zeroize::Zeroizing;
+
+use super::hash::{self, with_digest};
+use super::mac::{self, Mac, MacAlgorithm};
+use super::symmetric::{self, Parameters};
+use super::{CryptoError, Result};
+use crate::base::{Entropy, KeyBytes};
+use crate::registry::HashingAlgorithm;
+
+/// Most iterations of PBKDF2; about ten seconds of one core. Callers may set a lower limit.
+pub const ITERATIONS_MAX: u32 = 10_000_000;
+
+/// Longest derived key in bytes. HKDF's own bound is 255 outputs of its hash.
+pub const LENGTH_MAX: usize = 64 * 1024;
+
+/// A derivation with all that it reads besides the secret.
+pub enum Derivation<'a> {
+    /// PBKDF2 of RFC 8018.
+    Pbkdf2 {
+        /// Hash of the PRF; absent is SHA-1, the standard's default.
+        hash: Option<HashingAlgorithm>,
+        /// Salt.
+        salt: &'a [u8],
+        /// Iteration Count as it came.
+        iterations: i32,
+    },
+    /// A digest of the secret or of the data; the other one must be empty.
+    Hash {
+        /// Hash.
+        hash: HashingAlgorithm,
+        /// Derivation Data.
+        data: &'a [u8],
+    },
+    /// One HMAC or CMAC of the data.
+    Mac {
+        /// MAC; for an HMAC key, that of its own Cryptographic Algorithm.
+        mac: MacAlgorithm,
+        /// Derivation Data.
+        data: &'a [u8],
+    },
+    /// The data, encrypted.
+    Encrypt {
+        /// How.
+        parameters: &'a Parameters,
+        /// Initialization Vector.
+        iv: Option<&'a [u8]>,
+        /// Derivation Data.
+        data: &'a [u8],
+    },
+    /// SP 800-108 in counter mode: K(i) = PRF([i] || data), i of 32 bits. The data is taken as it came: where a
+    /// client's use of SP 800-108 has the length [L] at the end of the fixed input, the client appends it.
+    Counter {
+        /// PRF.
+        prf: MacAlgorithm,
+        /// Derivation Data.
+        data: &'a [u8],
+    },
+    /// SP 800-108 in feedback mode: K(i) = PRF(K(i-1) || [i] || data), K(0) the IV.
+    Feedback {
+        /// PRF.
+        prf: MacAlgorithm,
+        /// Initialization Vector, may be empty.
+        iv: &'a [u8],
+        /// Derivation Data.
+        data: &'a [u8],
+    },
+    /// SP 800-108 in double-pipeline mode: A(i) = PRF(A(i-1)), A(0) the data; K(i) = PRF(A(i) || [i] || data).
+    DoublePipeline {
+        /// PRF.
+        prf: MacAlgorithm,
+        /// Derivation Data.
+        data: &'a [u8],
+    },
+    /// HKDF of RFC 5869, extract then expand.
+    Hkdf {
+        /// Hash; absent is SHA-256 (2.1 §7.12).
+        hash: Option<HashingAlgorithm>,
+        /// Salt, may be empty.
+        salt: &'a [u8],
+        /// Derivation Data, the info; may be empty.
+        info: &'a [u8],
+    },
+    /// The signing key of AWS Signature Version 4; Derivation Data are these three in order (2.1 §7.12).
+    AwsSignature4 {
+        /// Date as yyyymmdd.
+        date: &'a [u8],
+        /// Region.
+        region: &'a [u8],
+        /// Service.
+        service: &'a [u8],
+    },
+}
+
+/// Derives `length` bytes.
+///
+/// # Errors
+/// `BadParameters` and `MissingParameter` for what contradicts the method; `BadData` (Cryptographic Failure) where
+/// `length` is more than the method gives, as the error table of Derive Key demands; `LimitExceeded` past the bounds
+/// of this file.
+pub fn derive(method: &Derivation<'_>, secret: &[u8], length: usize, entropy: &dyn Entropy) -> Result<KeyBytes> {
+    if length == 0 {
+        return Err(CryptoError::BadParameters("a derived key has a length"));
+    }
+    if length > LENGTH_MAX {
+        return Err(CryptoError::LimitExceeded("length of a derived key"));
+    }
+    match *method {
+        Derivation::Pbkdf2 { hash, salt, iterations } => {
+            pbkdf2(hash.unwrap_or(HashingAlgorithm::SHA_1), secret, salt, iterations, length)
+        }
+        Derivation::Hash { hash, data } => match (secret.is_empty(), data.is_empty()) {
+            (true, false) => cut(hash::hash(hash, data)?, length),
+            (false, true) => cut(hash::hash(hash, secret)?, length),
+            (true, true) => Err(CryptoError::MissingParameter("derivation data")),
+            (false, false) => Err(CryptoError::BadParameters("HASH takes a derivation key or derivation data")),
+        },
+        Derivation::Mac { mac, data } => {
+            present(data)?;
+            cut(mac::mac(mac, secret, data)?, length)
+        }
+        Derivation::Encrypt { parameters, iv, data } => {
+            present(data)?;
+            if parameters.random_iv && iv.is_none() {
+                return Err(CryptoError::BadParameters("a derivation with a random IV cannot be repeated"));
+            }
+            let output = symmetric::encrypt(parameters, secret, iv, &[], data, entropy)?;
+            match output.data.get(..length) {
+                Some(key) => Ok(KeyBytes::copy_from(key)),
+                None => Err(TOO_LONG),
+            }
+        }
+        Derivation::Counter { prf, data } => {
+            present(data)?;
+            blocks(prf, length, |counter, _| run(prf, secret, &[&counter, data]))
+        }
+        Derivation::Feedback { prf, iv, data } => {
+            present(data)?;
+            blocks(prf, length, |counter, before| run(prf, secret, &[before.unwrap_or(iv), &counter, data]))
+        }
+        Derivation::DoublePipeline { prf, data } => {
+            present(data)?;
+            let mut chain = Zeroizing::new(data.to_vec());
+            blocks(prf, length, |counter, _| {
+                chain = run(prf, secret, &[&chain])?;
+                run(prf, secret, &[&chain, &counter, data])
+            })
+        }
+        Derivation::Hkdf { hash, salt, info } => {
+            hkdf(hash.unwrap_or(HashingAlgorithm::SHA_256), secret, salt, info, length)
+        }
+        Derivation::AwsSignature4 { date, region, service } => aws_signature_4(secret, date, region, service, length),
+    }
+}
+
+const TOO_LONG: CryptoError = CryptoError::BadData("the length exceeds the output of the derivation method");
+
+fn present(data: &[u8]) -> Result<()> {
+    if data.is_empty() { Err(CryptoError::MissingParameter("derivation data")) } else { Ok(()) }
+}
+
+/// The front of an output that must be long enough.
+fn cut(output: Vec<u8>, length: usize) -> Result<KeyBytes> {
+    let output = Zeroizing::new(output);
+    output.get(..length).map(KeyBytes::copy_from).ok_or(TOO_LONG)
+}
+
+/// One PRF call over joined pieces.
+fn run(prf: MacAlgorithm, key: &[u8], pieces: &[&[u8]]) -> Result<Zeroizing<Vec<u8>>> {
+    let mut mac = Mac::new(prf, key)?;
+    for piece in pieces {
+        mac.update(piece);
+    }
+    Ok(Zeroizing::new(mac.finish()))
+}
+
+/// Fills the key block by block; each is made from its 32-bit counter and the block before.
+fn blocks(
+    prf: MacAlgorithm,
+    length: usize,
+    mut block: impl FnMut([u8; 4], Option<&[u8]>) -> Result<Zeroizing<Vec<u8>>>,
+) -> Result<KeyBytes> {
+    let size = prf.output_length()?;
+    KeyBytes::fill(length, |key| {
+        let mut before: Option<Zeroizing<Vec<u8>>> = None;
+        for (counter, place) in (1_u32..).zip(key.chunks_mut(size)) {
+            let output = block(counter.to_be_bytes(), before.as_ref().map(|before| before.as_slice()))?;
+            place.copy_from_slice(output.get(..place.len()).ok_or(TOO_LONG)?);
+            before = Some(output);
+        }
+        Ok(())
+    })
+}
+
+fn pbkdf2(hash: HashingAlgorithm, password: &[u8], salt: &[u8], iterations: i32, length: usize) -> Result<KeyBytes> {
+    if salt.is_empty() {
+        return Err(CryptoError::MissingParameter("salt"));
+    }
+    let count = u32::try_from(iterations)
+        .ok()
+        .and_then(NonZeroU32::new)
+        .ok_or(CryptoError::BadParameters("the iteration count is not positive"))?;
+    if count.get() > ITERATIONS_MAX {
+        return Err(CryptoError::LimitExceeded("iteration count"));
+    }
+    let lc = match hash {
+        HashingAlgorithm::SHA_1 => lc::PBKDF2_HMAC_SHA1,
+        HashingAlgorithm::SHA_256 => lc::PBKDF2_HMAC_SHA256,
+        HashingAlgorithm::SHA_384 => lc::PBKDF2_HMAC_SHA384,
+        HashingAlgorithm::SHA_512 => lc::PBKDF2_HMAC_SHA512,
+        _ => {
+            return KeyBytes::fill(length, |key| {
+                let done: Result<Result<()>> = with_digest!(hash, D => {
+                    pbkdf2::pbkdf2::<hmac::SimpleHmac<D>>(password, salt, count.get(), key)
+                        .map_err(|_| CryptoError::BadKey("its length is not one of HMAC"))
+                });
+                done?
+            });
+        }
+    };
+    KeyBytes::fill(length, |key| {
+        lc::derive(lc, count, salt, password, key);
+        Ok(())
+    })
+}
+
+fn hkdf(hash: HashingAlgorithm, secret: &[u8], salt: &[u8], info: &[u8], length: usize) -> Result<KeyBytes> {
+    let prf = MacAlgorithm::Hmac(hash);
+    if length > 255 * prf.output_length()? {
+        return Err(TOO_LONG);
+    }
+    // RFC 5869 §2.2: no salt is a salt of zeros, which HMAC pads the empty key to.
+    let extracted = run(prf, salt, &[secret])?;
+    blocks(prf, length, |counter, before| run(prf, &extracted, &[before.unwrap_or_default(), info, &counter[3..]]))
+}
+
+fn aws_signature_4(secret: &[u8], date: &[u8], region: &[u8], service: &[u8], length: usize) -> Result<KeyBytes> {
+    let prf = MacAlgorithm::Hmac(HashingAlgorithm::SHA_256);
+    let mut key = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
+    key.extend_from_slice(b"AWS4");
+    key.extend_from_slice(secret);
+    for step in [date, region, service, b"aws4_request"] {
+        present(step)?;
+        key = run(prf, &key, &[step])?;
+    }
+    key.get(..length).map(KeyBytes::copy_from).ok_or(TOO_LONG)
+}

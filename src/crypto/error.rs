@@ -20,7 +20,8 @@ pub enum CryptoError {
     BadParameters(&'static str),
     /// A parameter that the algorithm needs is absent.
     MissingParameter(&'static str),
-    /// The algorithm needs an IV, counter or nonce and neither a value nor Random IV was given.
+    /// The algorithm needs an IV, counter or nonce and neither a value nor Random IV was given. The OASIS test cases
+    /// CS-BC-M-11 to -13 demand Invalid Message for it in every version, against the name of a reason of 2.x.
     MissingIv,
     /// The authentication tag length is not one the algorithm has. The OASIS test cases CS-BC-M-GCM-1 and
     /// CS-BC-M-CHACHA20POLY1305-1 demand General Failure for it.
@@ -51,7 +52,7 @@ impl CryptoError {
             }
             Self::Format => ResultReason::KeyFormatTypeNotSupported,
             Self::Compression => ResultReason::KeyCompressionTypeNotSupported,
-            Self::MissingIv => ResultReason::MissingInitializationVector,
+            Self::MissingIv => ResultReason::InvalidMessage,
             Self::BadData(_) | Self::Failed => ResultReason::CryptographicFailure,
             Self::LimitExceeded(_) => ResultReason::ServerLimitExceeded,
             Self::BadTagLength | Self::Provider(_) => ResultReason::GeneralFailure,
@@ -107,7 +108,7 @@ mod tests {
     fn each_error_has_its_reason() {
         let cases = [
             (CryptoError::Failed, ResultReason::CryptographicFailure),
-            (CryptoError::MissingIv, ResultReason::MissingInitializationVector),
+            (CryptoError::MissingIv, ResultReason::InvalidMessage),
             (CryptoError::BadTagLength, ResultReason::GeneralFailure),
             (CryptoError::Unsupported("MARS"), ResultReason::UnsupportedCryptographicParameters),
             (CryptoError::BadParameters("mode"), ResultReason::BadCryptographicParameters),

@@ -259,3 +259,94 @@ fn aws_signature_4(secret: &[u8], date: &[u8], region: &[u8], service: &[u8], le
     }
     key.get(..length).map(KeyBytes::copy_from).ok_or(TOO_LONG)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::random::SystemEntropy;
+    use crate::registry::{BlockCipherMode, CryptographicAlgorithm};
+
+    const SHA_256: HashingAlgorithm = HashingAlgorithm::SHA_256;
+
+    fn run(method: &Derivation<'_>, secret: &[u8], length: usize) -> Result<Vec<u8>> {
+        derive(method, secret, length, &SystemEntropy::default()).map(|key| key.expose().to_vec())
+    }
+
+    #[test]
+    fn hash_takes_key_or_data_and_no_more_than_one_digest() {
+        let of = |data| Derivation::Hash { hash: SHA_256, data };
+        let digest = hash::hash(SHA_256, b"abc").unwrap();
+        assert_eq!(run(&of(b"abc"), &[], 16).unwrap(), digest[..16]);
+        assert_eq!(run(&of(&[]), b"abc", 32).unwrap(), digest);
+        assert_eq!(run(&of(b"abc"), &[], 33), Err(TOO_LONG));
+        assert!(matches!(run(&of(b"abc"), b"key", 16), Err(CryptoError::BadParameters(_))));
+        assert!(matches!(run(&of(&[]), &[], 16), Err(CryptoError::MissingParameter(_))));
+    }
+
+    #[test]
+    fn mac_is_one_mac() {
+        let method = Derivation::Mac { mac: MacAlgorithm::Hmac(SHA_256), data: b"data" };
+        let mac = mac::mac(MacAlgorithm::Hmac(SHA_256), b"key", b"data").unwrap();
+        assert_eq!(run(&method, b"key", 20).unwrap(), mac[..20]);
+        assert_eq!(run(&method, b"key", 33), Err(TOO_LONG));
+    }
+
+    #[test]
+    fn encrypt_is_the_front_of_the_ciphertext() {
+        let cbc = Parameters::with_mode(CryptographicAlgorithm::AES, BlockCipherMode::CBC);
+        let method = |iv, data| Derivation::Encrypt { parameters: &cbc, iv, data };
+        let iv = Some([3; 16].as_slice());
+        let key = run(&method(iv, &[1; 32]), &[2; 16], 24).unwrap();
+        let entropy = SystemEntropy::default();
+        let whole = symmetric::encrypt(&cbc, &[2; 16], iv, &[], &[1; 32], &entropy).unwrap();
+        assert_eq!(key, whole.data[..24]);
+        assert_eq!(run(&method(iv, &[1; 32]), &[2; 16], 33), Err(TOO_LONG));
+        assert_eq!(run(&method(None, &[1; 32]), &[2; 16], 16), Err(CryptoError::MissingIv));
+        let random = Parameters { random_iv: true, ..cbc.clone() };
+        let method = Derivation::Encrypt { parameters: &random, iv: None, data: &[1; 32] };
+        assert!(matches!(run(&method, &[2; 16], 16), Err(CryptoError::BadParameters(_))));
+    }
+
+    #[test]
+    fn aws_signature_4_is_the_example_of_its_documentation() {
+        let method = Derivation::AwsSignature4 { date: b"20120215", region: b"us-east-1", service: b"iam" };
+        let key = run(&method, b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", 32).unwrap();
+        assert_eq!(key[..4], [0xF4, 0x78, 0x0E, 0x2D]);
+        assert_eq!(key[28..], [0x14, 0xDB, 0x40, 0x4D][..]);
+    }
+
+    #[test]
+    fn wrong_parameters_are_refused() {
+        let pbkdf2 = |salt, iterations| Derivation::Pbkdf2 { hash: None, salt, iterations };
+        assert!(matches!(run(&pbkdf2(b"", 1), b"p", 16), Err(CryptoError::MissingParameter(_))));
+        for iterations in [0, -1, i32::MIN] {
+            assert!(matches!(run(&pbkdf2(b"salt", iterations), b"p", 16), Err(CryptoError::BadParameters(_))));
+        }
+        assert!(matches!(run(&pbkdf2(b"salt", i32::MAX), b"p", 16), Err(CryptoError::LimitExceeded(_))));
+        let hkdf = Derivation::Hkdf { hash: None, salt: b"", info: b"" };
+        assert_eq!(run(&hkdf, b"ikm", 255 * 32).map(|key| key.len()), Ok(255 * 32));
+        assert_eq!(run(&hkdf, b"ikm", 255 * 32 + 1), Err(TOO_LONG));
+        assert!(matches!(run(&hkdf, b"ikm", 0), Err(CryptoError::BadParameters(_))));
+        assert!(matches!(run(&hkdf, b"ikm", LENGTH_MAX + 1), Err(CryptoError::LimitExceeded(_))));
+        let counter = Derivation::Counter { prf: MacAlgorithm::Hmac(SHA_256), data: b"" };
+        assert!(matches!(run(&counter, b"key", 16), Err(CryptoError::MissingParameter(_))));
+    }
+
+    #[test]
+    fn hkdf_is_the_same_in_aws_lc() {
+        struct Length(usize);
+        impl aws_lc_rs::hkdf::KeyType for Length {
+            fn len(&self) -> usize {
+                self.0
+            }
+        }
+        for length in [1, 32, 33, 100] {
+            let info = [b"info".as_slice()];
+            let prk = aws_lc_rs::hkdf::Salt::new(aws_lc_rs::hkdf::HKDF_SHA256, b"salt").extract(b"ikm");
+            let mut other = vec![0; length];
+            prk.expand(&info, Length(length)).unwrap().fill(&mut other).unwrap();
+            let method = Derivation::Hkdf { hash: None, salt: b"salt", info: b"info" };
+            assert_eq!(run(&method, b"ikm", length).unwrap(), other);
+        }
+    }
+}

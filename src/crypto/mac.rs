@@ -171,3 +171,62 @@ impl<M: digest::Mac + Send> AnyMac for M {
         (*self).finalize().into_bytes().to_vec()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn parameters_name_one_mac_or_are_refused() {
+        use {BlockCipherMode as B, CryptographicAlgorithm as A, HashingAlgorithm as H};
+        let cases = [
+            ((Some(A::HMAC_SHA256), None, None), Ok(MacAlgorithm::Hmac(H::SHA_256))),
+            ((Some(A::HMAC_SHA256), None, Some(H::SHA_256)), Ok(MacAlgorithm::Hmac(H::SHA_256))),
+            ((Some(A::AES), Some(B::CMAC), None), Ok(MacAlgorithm::Cmac(A::AES))),
+            ((Some(A::AES), None, Some(H::SHA_512)), Ok(MacAlgorithm::Hmac(H::SHA_512))),
+            ((None, None, Some(H::SHA_1)), Ok(MacAlgorithm::Hmac(H::SHA_1))),
+        ];
+        for ((algorithm, mode, hash), wanted) in cases {
+            assert_eq!(MacAlgorithm::new(algorithm, mode, hash), wanted);
+        }
+        assert!(matches!(
+            MacAlgorithm::new(Some(A::HMAC_SHA256), None, Some(H::SHA_1)),
+            Err(CryptoError::BadParameters(_))
+        ));
+        assert!(matches!(MacAlgorithm::new(Some(A::AES), Some(B::CBC_MAC), None), Err(CryptoError::Unsupported(_))));
+        assert!(matches!(MacAlgorithm::new(Some(A::AES), None, None), Err(CryptoError::MissingParameter(_))));
+        assert!(matches!(Mac::new(MacAlgorithm::Cmac(A::ChaCha20), &[0; 32]), Err(CryptoError::Unsupported(_))));
+        assert!(matches!(Mac::new(MacAlgorithm::Cmac(A::AES), &[0; 5]), Err(CryptoError::BadKey(_))));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn hmac_is_the_same_in_both_providers(
+            key in proptest::collection::vec(any::<u8>(), 0..200), data in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let other = |mut mac: Box<dyn AnyMac>| {
+                mac.take(&data);
+                mac.finish()
+            };
+            let ours = |hash| mac(MacAlgorithm::Hmac(hash), &key, &data).unwrap();
+            let sha256 = Box::new(hmac::SimpleHmac::<sha2::Sha256>::new_from_slice(&key).unwrap());
+            prop_assert_eq!(ours(HashingAlgorithm::SHA_256), other(sha256));
+            let sha512 = Box::new(hmac::SimpleHmac::<sha2::Sha512>::new_from_slice(&key).unwrap());
+            prop_assert_eq!(ours(HashingAlgorithm::SHA_512), other(sha512));
+        }
+    }
+
+    #[test]
+    fn every_hash_makes_an_hmac_of_its_length() {
+        for hash in hash::supported() {
+            let algorithm = MacAlgorithm::Hmac(hash);
+            for key in [&[][..], &[1; 300]] {
+                assert_eq!(mac(algorithm, key, b"data").unwrap().len(), algorithm.output_length().unwrap(), "{hash}");
+            }
+        }
+    }
+}

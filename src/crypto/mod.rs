@@ -18,6 +18,8 @@ pub mod split;
 pub mod symmetric;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod vectors;
 pub mod wrap;
 
 use std::sync::Arc;

@@ -464,3 +464,150 @@ impl Field for Prime {
         self.secret_length
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::crypto::random::SystemEntropy;
+
+    /// 2^255 - 19, bigger than secrets of 31 bytes.
+    fn prime() -> Vec<u8> {
+        let mut prime = vec![0xFF; 32];
+        (prime[0], prime[31]) = (0x7F, 0xED);
+        prime
+    }
+
+    fn how(method: SplitKeyMethod, parts: u32, threshold: u32) -> Split {
+        let prime = (method == SplitKeyMethod::PolynomialSharingPrimeField).then(prime);
+        Split { method, polynomial: SplitKeyPolynomial::Polynomial_283, prime, parts, threshold }
+    }
+
+    const METHODS: [SplitKeyMethod; 4] = [
+        SplitKeyMethod::XOR,
+        SplitKeyMethod::PolynomialSharingGF2_8,
+        SplitKeyMethod::PolynomialSharingGF2_16,
+        SplitKeyMethod::PolynomialSharingPrimeField,
+    ];
+
+    fn parts(secret: &[u8], how: &Split) -> Vec<Part> {
+        split(secret, how, &SystemEntropy::default()).unwrap()
+    }
+
+    #[test]
+    fn multiplication_is_that_of_the_standard() {
+        let field = |polynomial, method| Binary::new(&Split { polynomial, ..how(method, 2, 2) }).unwrap();
+        let aes = field(SplitKeyPolynomial::Polynomial_283, SplitKeyMethod::PolynomialSharingGF2_8);
+        // FIPS 197 §4.2: {57} {83} = {c1}, {57} {13} = {fe}.
+        assert_eq!((aes.mul8(0x57, 0x83), aes.mul8(0x57, 0x13)), (0xC1, 0xFE));
+        for polynomial in [SplitKeyPolynomial::Polynomial_283, SplitKeyPolynomial::Polynomial_285] {
+            let field = field(polynomial, SplitKeyMethod::PolynomialSharingGF2_16);
+            // y y = y + m
+            assert_eq!(field.mul(&0x0100, &0x0100), 0x013A);
+            for value in 1..=u16::MAX {
+                assert_eq!(field.mul(&value, &field.invert(&value).unwrap()), 1, "{value}");
+            }
+            assert_eq!(field.invert(&0), None);
+        }
+    }
+
+    #[test]
+    fn known_parts_join() {
+        // f(x) = {2a} + {0f} x over GF(2^8): f(1) = {25}, f(2) = {34}.
+        let how = how(SplitKeyMethod::PolynomialSharingGF2_8, 3, 2);
+        let part = |identifier, byte| Part { split: how.clone(), identifier, bytes: KeyBytes::copy_from(&[byte]) };
+        assert_eq!(join(&[part(1, 0x25), part(2, 0x34)], None).unwrap().expose(), [0x2A]);
+        assert_eq!(join(&[part(2, 0x34), part(3, 0x3B)], Some(1)).unwrap().expose(), [0x2A]);
+        // f(x) = 1234 + 1000 x modulo 1613: f(1) = 621, f(2) = 8.
+        let how = Split { prime: Some(vec![0x06, 0x4D]), method: SplitKeyMethod::PolynomialSharingPrimeField, ..how };
+        let part = |identifier, value: u16| Part {
+            split: how.clone(),
+            identifier,
+            bytes: KeyBytes::copy_from(&value.to_be_bytes()),
+        };
+        assert_eq!(join(&[part(1, 621), part(2, 8)], Some(2)).unwrap().expose(), 1234_u16.to_be_bytes());
+        assert_eq!(join(&[part(1, 621), part(2, 8)], Some(1)).unwrap_err(), CryptoError::Failed);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn any_threshold_of_the_parts_joins(
+            secret in proptest::collection::vec(any::<u8>(), 1..16).prop_map(|half| [half.clone(), half].concat()),
+            total in 2_u32..8, needed in 2_u32..8, order in any::<[u16; 8]>(), other in any::<bool>(),
+        ) {
+            for method in METHODS {
+                let threshold = if method == SplitKeyMethod::XOR { total } else { needed.min(total) };
+                let polynomial =
+                    if other { SplitKeyPolynomial::Polynomial_285 } else { SplitKeyPolynomial::Polynomial_283 };
+                let mut parts = parts(&secret, &Split { polynomial, ..how(method, total, threshold) });
+                prop_assert!(method == SplitKeyMethod::PolynomialSharingPrimeField || parts.iter().all(|part| part.bytes.len() == secret.len()));
+                parts.sort_by_key(|part| order[part.identifier as usize % 8]);
+                let all = join(&parts, Some(secret.len())).unwrap();
+                prop_assert_eq!(all.expose(), &secret[..]);
+                parts.truncate(threshold as usize);
+                let enough = join(&parts, Some(secret.len())).unwrap();
+                prop_assert_eq!(enough.expose(), &secret[..]);
+                parts.pop();
+                prop_assert!(matches!(join(&parts, Some(secret.len())), Err(CryptoError::BadData(_))));
+            }
+        }
+    }
+
+    #[test]
+    fn parts_that_do_not_belong_together_are_refused() {
+        let secret = [0x11; 16];
+        for method in METHODS {
+            let how = how(method, 4, if method == SplitKeyMethod::XOR { 4 } else { 3 });
+            let bad = |parts: &[Part]| join(parts, Some(16)).unwrap_err();
+            // Twice the same.
+            let mut twice = parts(&secret, &how);
+            twice[1].identifier = 1;
+            assert!(matches!(bad(&twice), CryptoError::BadData(_)), "{method}");
+            // One that does not exist.
+            let mut foreign = parts(&secret, &how);
+            foreign[1].identifier = 9;
+            assert!(matches!(bad(&foreign), CryptoError::BadData(_)), "{method}");
+            // Another length.
+            let mut longer = parts(&secret, &how);
+            longer[1].bytes = KeyBytes::copy_from(&[1; 18]);
+            assert!(matches!(bad(&longer), CryptoError::BadData(_)), "{method}");
+            // Another split.
+            let mut mixed = parts(&secret, &how);
+            mixed[1].split.threshold = 2;
+            assert!(matches!(bad(&mixed), CryptoError::BadData(_)), "{method}");
+            // A part of another secret is found where there are more than needed.
+            if method != SplitKeyMethod::XOR {
+                let mut mixed = parts(&secret, &how);
+                mixed[1] = parts(&[0x22; 16], &how).swap_remove(1);
+                assert_eq!(bad(&mixed), CryptoError::Failed, "{method}");
+            }
+            assert!(join(&[], None).is_err());
+        }
+    }
+
+    #[test]
+    fn impossible_splits_are_refused() {
+        let refused = |split: &Split, secret: &[u8]| {
+            super::split(secret, split, &SystemEntropy::default()).map(|parts| parts.len()).unwrap_err()
+        };
+        for method in METHODS {
+            for (parts, threshold) in [(0, 0), (1, 1), (3, 1), (3, 4)] {
+                assert!(matches!(refused(&how(method, parts, threshold), &[1; 16]), CryptoError::BadParameters(_)));
+            }
+            assert!(matches!(refused(&how(method, 3, 3), &[]), CryptoError::BadData(_)));
+        }
+        assert!(matches!(refused(&how(SplitKeyMethod::XOR, 3, 2), &[1; 16]), CryptoError::BadParameters(_)));
+        assert!(matches!(refused(&how(METHODS[1], 256, 2), &[1; 16]), CryptoError::BadParameters(_)));
+        assert!(matches!(refused(&how(METHODS[2], 3, 2), &[1; 15]), CryptoError::BadData(_)));
+        assert!(matches!(refused(&how(METHODS[2], 65535, 65535), &[1; 64]), CryptoError::LimitExceeded(_)));
+        let prime = |prime: Option<Vec<u8>>| Split { prime, ..how(METHODS[3], 3, 2) };
+        assert!(matches!(refused(&prime(None), &[1; 16]), CryptoError::MissingParameter(_)));
+        for composite in [vec![0], vec![4], vec![0xFF; 32], vec![]] {
+            assert!(matches!(refused(&prime(Some(composite)), &[1; 16]), CryptoError::BadParameters(_)));
+        }
+        assert!(matches!(refused(&how(METHODS[3], 3, 2), &[1; 32]), CryptoError::BadParameters(_)));
+    }
+}

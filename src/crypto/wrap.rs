@@ -114,3 +114,69 @@ pub fn nist_unwrap_padded(kek: &[u8], wrapped: &[u8]) -> Result<KeyBytes> {
         kw.unwrap_key(wrapped, place).map(KeyBytes::copy_from).map_err(|_| CryptoError::Failed)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::key_wrap::{self as lc, KeyWrap, KeyWrapPadded};
+
+    use super::*;
+    use crate::crypto::random::SystemEntropy;
+    use crate::registry::{CryptographicAlgorithm, PaddingMethod};
+
+    #[test]
+    fn each_mode_wraps_and_unwraps() {
+        let entropy = SystemEntropy::default();
+        let aes = |mode| Parameters::with_mode(CryptographicAlgorithm::AES, mode);
+        let modes = [
+            (aes(BlockCipherMode::NISTKeyWrap), true),
+            (aes(BlockCipherMode::AESKeyWrapPadding), true),
+            (aes(BlockCipherMode::GCM), true),
+            (Parameters { tag_length: Some(12), ..aes(BlockCipherMode::GCM) }, true),
+            (aes(BlockCipherMode::CCM), true),
+            (Parameters { padding: Some(PaddingMethod::PKCS5), ..aes(BlockCipherMode::CBC) }, false),
+            (aes(BlockCipherMode::CTR), false),
+            (aes(BlockCipherMode::ECB), false),
+            (Parameters::new(CryptographicAlgorithm::ChaCha20Poly1305), true),
+        ];
+        let key = [0x42; 32];
+        for (parameters, authenticated) in modes {
+            let wrapped = wrap(&parameters, &[1; 32], &key, &entropy).unwrap();
+            let iv = wrapped.iv.as_deref();
+            let back = unwrap(&parameters, &[1; 32], iv, &wrapped.bytes).unwrap();
+            assert_eq!(back.expose(), key, "{parameters:?}");
+            if authenticated {
+                let mut broken = wrapped.bytes.clone();
+                broken[9] ^= 1;
+                assert_eq!(unwrap(&parameters, &[1; 32], iv, &broken).unwrap_err(), CryptoError::Failed);
+                assert_eq!(unwrap(&parameters, &[2; 32], iv, &wrapped.bytes).unwrap_err(), CryptoError::Failed);
+                for length in 0..8 {
+                    assert!(unwrap(&parameters, &[1; 32], iv, &wrapped.bytes[..length]).is_err());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_that_the_standard_excludes_are_refused() {
+        for length in [0, 8, 15, 17] {
+            assert!(matches!(nist_wrap(&[1; 16], &vec![0; length]), Err(CryptoError::BadData(_))), "{length}");
+            assert!(matches!(nist_unwrap(&[1; 16], &vec![0; length]), Err(CryptoError::BadData(_))), "{length}");
+        }
+        assert!(matches!(nist_wrap_padded(&[1; 16], &[]), Err(CryptoError::BadData(_))));
+        assert!(matches!(nist_wrap(&[1; 17], &[0; 16]), Err(CryptoError::BadKey(_))));
+    }
+
+    #[test]
+    fn aws_lc_wraps_the_same() {
+        let kek = [5; 32];
+        for length in [16, 24, 32, 40, 64] {
+            let key: Vec<u8> = (0..length).collect();
+            let mut output = vec![0; key.len() + 15];
+            let lc_key = lc::AesKek::new(&lc::AES_256, &kek).unwrap();
+            assert_eq!(*lc_key.wrap(&key, &mut output).unwrap(), nist_wrap(&kek, &key).unwrap()[..]);
+            let key = &key[..key.len() - 3];
+            let lc_key = lc::AesKek::new(&lc::AES_256, &kek).unwrap();
+            assert_eq!(*lc_key.wrap_with_padding(key, &mut output).unwrap(), nist_wrap_padded(&kek, key).unwrap()[..]);
+        }
+    }
+}

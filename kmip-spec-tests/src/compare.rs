@@ -125,10 +125,10 @@ impl<'a> Comparer<'a> {
         self.contents(want, got);
         self.path.pop();
         self.tags.pop();
-        if let Some(item) = batch.and_then(|number| self.items.get(number)).cloned() {
-            if let Some(answer) = &item.answer {
-                self.state.note_answer(item.operation, item.request.as_ref(), answer);
-            }
+        if let Some(item) = batch.and_then(|number| self.items.get(number)).cloned()
+            && let Some(answer) = &item.answer
+        {
+            self.state.note_answer(item.operation, item.request.as_ref(), answer);
         }
     }
 
@@ -166,10 +166,10 @@ impl<'a> Comparer<'a> {
                 let range = [from, to].map(|seconds| text(&date(want.tag, seconds), self.version));
                 self.differ(&format!("${name}: {} to {}", range[0], range[1]), &text(got, self.version));
             }
-        } else if self.rule(want.tag, None, Allow::Unbound).is_none() {
-            if let Err(known) = self.state.bind(name, &got.value) {
-                self.differ(&format!("${name}, which is {known}"), &text(got, self.version));
-            }
+        } else if self.rule(want.tag, None, Allow::Unbound).is_none()
+            && let Err(known) = self.state.bind(name, &got.value)
+        {
+            self.differ(&format!("${name}, which is {known}"), &text(got, self.version));
         }
     }
 

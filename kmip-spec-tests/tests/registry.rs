@@ -26,10 +26,10 @@ fn every_name_of_every_case_is_in_the_registry() {
                 if !node.tag.known_in(vector.version) {
                     unknown.insert(format!("{}: tag {:?}", vector.version, node.tag));
                 }
-                if let (Want::Literal(Value::Enumeration(number)), Some(table)) = (&node.want, node.tag.enumeration()) {
-                    if !table.row(*number).is_some_and(|row| row.known_in(vector.version)) {
-                        unknown.insert(format!("{}: {:?} {number:#x}", vector.version, node.tag));
-                    }
+                if let (Want::Literal(Value::Enumeration(number)), Some(table)) = (&node.want, node.tag.enumeration())
+                    && !table.row(*number).is_some_and(|row| row.known_in(vector.version))
+                {
+                    unknown.insert(format!("{}: {:?} {number:#x}", vector.version, node.tag));
                 }
             });
         }

@@ -26,7 +26,7 @@ type Counts = Arc<Mutex<Table>>;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let counts = Counts::default();
-    let trials = match trials(&counts, arguments.include_ignored || arguments.ignored) {
+    let trials = match trials(&counts, &arguments) {
         Ok(trials) => trials,
         Err(error) => {
             eprintln!("{error}");
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trials(counts: &Counts, plays_ignored: bool) -> Result<Vec<Trial>> {
+fn trials(counts: &Counts, arguments: &Arguments) -> Result<Vec<Trial>> {
     let mut vectors = oasis_vectors()?;
     vectors.extend(own_cases()?);
     let mut skipped = HashMap::new();
@@ -55,7 +55,7 @@ fn trials(counts: &Counts, plays_ignored: bool) -> Result<Vec<Trial>> {
         }
     }
     let cases: Cases = Arc::new(vectors.iter().map(|vector| (vector.stem.clone(), vector.clone())).collect());
-    vectors.into_iter().map(|vector| trial(vector, &cases, counts, &skipped, plays_ignored)).collect()
+    vectors.into_iter().map(|vector| trial(vector, &cases, counts, &skipped, arguments)).collect()
 }
 
 fn trial(
@@ -63,7 +63,7 @@ fn trial(
     cases: &Cases,
     counts: &Counts,
     skipped: &HashMap<String, String>,
-    plays_ignored: bool,
+    arguments: &Arguments,
 ) -> Result<Trial> {
     let group = if vector.name.starts_with("own/") { "own".into() } else { vector.version.to_string() };
     let pending = plan::pending(&vector)?;
@@ -75,7 +75,7 @@ fn trial(
         }
         None => (String::new(), None),
     };
-    if let Some(ending) = ending.filter(|_| !plays_ignored) {
+    if let Some(ending) = ending.filter(|_| !plays_ignored(arguments, &vector.name)) {
         counts.lock().unwrap_or_else(PoisonError::into_inner).add(group.clone(), ending);
     }
     let name = vector.name.clone();
@@ -93,6 +93,15 @@ fn trial(
     Ok(Trial::ignorable_test(name, run).with_kind(kind).with_ignored_flag(ending.is_some()))
 }
 
+/// Whether an ignored case runs all the same, or is not asked for: then it does not count as ignored.
+fn plays_ignored(arguments: &Arguments, name: &str) -> bool {
+    let chosen = |filter: &String| if arguments.exact { name == filter } else { name.contains(filter.as_str()) };
+    arguments.include_ignored
+        || arguments.ignored
+        || !arguments.filter.as_ref().is_none_or(chosen)
+        || arguments.skip.iter().any(chosen)
+}
+
 /// Plays a case with what has to come before it. One that a server can only pass by failing others is ignored if one
 /// of the others passes.
 fn whole(vector: &Vector, cases: &Cases) -> Result<Completion> {
@@ -101,10 +110,10 @@ fn whole(vector: &Vector, cases: &Cases) -> Result<Completion> {
         Err(failure) => failure,
     };
     for other in plan::alternatives(&vector.stem) {
-        if let Some(other) = cases.get(&other) {
-            if alone(other, cases, &format!("{}.{}", vector.stem, other.stem)).is_ok() {
-                return Ok(Completion::ignored_with(format!("the server behaves as {}", other.stem)));
-            }
+        if let Some(other) = cases.get(&other)
+            && alone(other, cases, &format!("{}.{}", vector.stem, other.stem)).is_ok()
+        {
+            return Ok(Completion::ignored_with(format!("the server behaves as {}", other.stem)));
         }
     }
     Err(failure)

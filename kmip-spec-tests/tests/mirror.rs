@@ -1,6 +1,8 @@
 //! The comparison against itself: a server that answers every case as the case says passes all of them, and one that
 //! changes a single value is found out wherever no rule permits the change.
 
+#![allow(clippy::unwrap_used, reason = "a test program; its helpers stand outside of the tests")]
+
 use std::collections::{BTreeMap, HashMap};
 
 use keyhaven::base::{BigInt, Date, Field, Value};

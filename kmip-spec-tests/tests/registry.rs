@@ -1,6 +1,8 @@
 //! The registry has every name that the OASIS cases use, in the versions that use it, and agrees with the tables that
 //! were extracted from the specifications.
 
+#![allow(clippy::unwrap_used, reason = "a test program; its helpers stand outside of the tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

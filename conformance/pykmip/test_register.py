@@ -82,15 +82,18 @@ def test_register_and_get(client, kind, name):
     client.destroy(uid)
 
 
-def test_usage_mask_is_kept(client):
+def test_usage_mask_is_kept(client, name):
     key = OBJECTS["aes-256"]()
+    # PyKMIP gives each key the name "Symmetric Key", and names are unique.
+    key.names = [name]
     uid = client.register(key)
     assert attributes(client, uid, "Cryptographic Usage Mask")["Cryptographic Usage Mask"] == Mask.ENCRYPT.value
 
 
 def test_application_specific_information(client, name):
     information = {"application_namespace": "ssl", "application_data": name}
-    uid = client.register(objects.SymmetricKey(AES, 128, b"\x11" * 16, [Mask.ENCRYPT], app_specific_info=[information]))
+    key = objects.SymmetricKey(AES, 128, b"\x11" * 16, [Mask.ENCRYPT], name=name, app_specific_info=[information])
+    uid = client.register(key)
     found = attributes(client, uid, "Application Specific Information")["Application Specific Information"]
     assert found.application_namespace == "ssl"
     assert found.application_data == name

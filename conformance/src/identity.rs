@@ -36,21 +36,17 @@ impl Identity {
         Ok(Self::made(vec![certificate.der().clone()], &key))
     }
 
-    /// A good certificate of an authority that the server does not know, although it bears the name of its own.
-    pub fn foreign(name: &str, authority: &str) -> Result<Self> {
-        let authority_key = KeyPair::generate().map_err(words)?;
-        let mut parameters_of_authority = parameters(authority);
-        parameters_of_authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let authority = parameters_of_authority.self_signed(&authority_key).map_err(words)?;
+    /// A certificate that names the server's authority as its issuer, but that another key signed.
+    pub fn foreign(name: &str, authority: &Path) -> Result<Self> {
+        let forger = KeyPair::generate().map_err(words)?;
+        let issuer = Issuer::from_ca_cert_pem(&read(authority)?, forger).map_err(words)?;
         let key = KeyPair::generate().map_err(words)?;
-        let issuer = Issuer::new(parameters_of_authority, &authority_key);
         let certificate = parameters(name).signed_by(&key, &issuer).map_err(words)?;
-        Ok(Self::made(vec![certificate.der().clone(), authority.der().clone()], &key))
+        Ok(Self::made(vec![certificate.der().clone()], &key))
     }
 
     /// A certificate of the server's own authority (whose key the caller has) that was good until 2021.
     pub fn expired(name: &str, authority: &Path, authority_key: &Path) -> Result<Self> {
-        let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
         let issuer_key = KeyPair::from_pem(&read(authority_key)?).map_err(words)?;
         let issuer = Issuer::from_ca_cert_pem(&read(authority)?, issuer_key).map_err(words)?;
         let key = KeyPair::generate().map_err(words)?;
@@ -77,6 +73,10 @@ fn parameters(name: &str) -> CertificateParams {
     parameters.distinguished_name.push(DnType::CommonName, name);
     parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
     parameters
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn words(error: rcgen::Error) -> String {

@@ -329,7 +329,7 @@ impl<'a> Player<'a> {
             ]),
             leaf("TimeStamp", "$now"),
         ];
-        if version.is_none_or(|version| version.0 >= 2) {
+        if version.is_none_or(|version| version >= (1, 4)) {
             header.push(leaf("ServerCorrelationValue", "*").with("optional", "yes"));
         }
         match version {

@@ -135,8 +135,9 @@ impl Subject {
     }
 
     /// The process of a server of our own.
-    pub fn process(&mut self) -> Result<u32> {
-        self.child().map(|child| child.id())
+    pub fn process(&self) -> Result<u32> {
+        let child = self.own.as_ref().and_then(|own| own.child.as_ref());
+        child.map(Child::id).ok_or_else(|| "no server of our own runs".to_owned())
     }
 
     /// Waits until the server has ended by itself.

@@ -39,7 +39,9 @@ pub fn tests() -> Result<Vec<Trial>> {
         ("batch-over-the-limit", batch_over_limit),
         ("no-certificate", |subject| refused(subject, None)),
         ("self-signed-certificate", |subject| refused(subject, Some(Identity::self_signed("admin")?))),
-        ("foreign-authority", |subject| refused(subject, Some(Identity::foreign("admin", "Keyhaven CA")?))),
+        ("foreign-authority", |subject| {
+            refused(subject, Some(Identity::foreign("admin", &subject.pki().join("ca.pem"))?))
+        }),
         ("expired-certificate", expired),
         ("one-byte-a-time", byte_by_byte),
         ("never-reads", never_reads),
@@ -85,7 +87,8 @@ fn truncated(subject: &Subject) -> Result<()> {
     for length in (1..query.len()).step_by(5) {
         let mut client = subject.connect_with(&settings)?;
         client.send(&query[..length])?;
-        client.close()?;
+        // The server may say what it thinks of it, or not.
+        let _ = client.close();
     }
     Ok(())
 }

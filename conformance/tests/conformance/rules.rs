@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use conformance::Result;
 use conformance::client::TlsVersions;
-use conformance::play::Player;
+use conformance::play::{Outcome, Player};
+use conformance::subject::signal;
 use keyhaven::base::Value;
 use keyhaven::registry::Tag;
 use libtest_mimic::Trial;
@@ -100,6 +101,17 @@ fn users() -> Result<()> {
     std::fs::write(&file, "correct horse battery staple").map_err(|error| error.to_string())?;
     let file = file.to_str().ok_or("a path that is no text")?.to_owned();
     subject.command(&["user", "add", "alice", "--password-file", &file])?;
+    // The running server reads its users again when it is told to, and a moment later it knows her.
+    signal(subject.process()?, "HUP")?;
+    let mut player = Player::new(&subject, "users", "1.4")?;
+    let query = QUERY.replace("<request>", r#"<request user="alice" password="correct horse battery staple">"#);
+    for _ in 0..100 {
+        match player.ask(&query)?.as_deref() {
+            Some([Outcome::Done(_)]) => break,
+            _ => std::thread::sleep(std::time::Duration::from_millis(50)),
+        }
+    }
+    player.disconnect()?;
     for version in ["1.0", "1.4", "2.1"] {
         let mut player = Player::new(&subject, "users", version)?;
         let with = |user: &str, password: &str| {
@@ -111,8 +123,10 @@ fn users() -> Result<()> {
         };
         // The standard does not say whether the item or the message fails.
         let denied = r#"<answer><item bare="maybe" reason="AuthenticationNotSuccessful"/></answer>"#;
-        player.lines(&format!("{}{OBJECTS}", with("", "")))?;
-        player.lines(&format!("{}{OBJECTS}", with("alice", "correct horse battery staple")))?;
+        for (user, password) in [("", ""), ("alice", "correct horse battery staple")] {
+            let served = player.lines(&format!("{}{OBJECTS}", with(user, password)));
+            served.map_err(|error| format!("{user:?}/{password:?}: {error}"))?;
+        }
         for (user, password) in [("alice", "wrong"), ("mallory", "correct horse battery staple"), ("alice", "")] {
             player.line(&get(user, password))?;
             player.line(denied).map_err(|error| format!("{user}/{password}: {error}"))?;

@@ -110,7 +110,7 @@ impl Op for Create {
         let mut attributes = requested(cx, request.attributes, object_type)?;
         let bits = key_bits(&mut attributes, object_type, cx)?;
         let format = generated_format(&mut attributes)?;
-        let key = KeyBytes::fill(bits.div_ceil(8), |bytes| cx.services.entropy.fill(bytes))
+        let key = KeyBytes::fill(bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits), |bytes| cx.services.entropy.fill(bytes))
             .map_err(|error| Error::internal("making a key", error))?;
         let body = key_body(key, format, &attributes);
         let mut object = cx.new_object(object_type)?;
@@ -160,6 +160,12 @@ fn key_bits(attributes: &mut Attributes, object_type: ObjectType, cx: &Cx<'_>) -
         attributes.set(attr::CRYPTOGRAPHIC_LENGTH, bits);
     }
     Ok(bits as usize)
+}
+
+/// The bytes of a key. DES keys have a parity bit in each byte, which their length counts or not (1.4 §2.1.3).
+fn bytes_of(algorithm: Option<CryptographicAlgorithm>, bits: usize) -> usize {
+    let des = matches!(algorithm, Some(CryptographicAlgorithm::DES3 | CryptographicAlgorithm::DES));
+    if des && bits.is_multiple_of(7) { bits / 7 } else { bits.div_ceil(8) }
 }
 
 /// The length in bits, checked against the algorithm, or the default.

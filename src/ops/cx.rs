@@ -250,7 +250,9 @@ impl<'a> Cx<'a> {
     /// Names are unique among the living objects of an owner (1.4 §3.2; 3.0 "Non Unique Name Attribute").
     fn check_names(&mut self, object: &Object) -> Result<()> {
         let keep = &self.services.keep;
-        for name in crate::keep::index::held_names(object) {
+        let names: Vec<&str> = crate::keep::index::held_names(object).collect();
+        for (at, name) in names.iter().copied().enumerate() {
+            let twice = names[..at].contains(&name);
             let taken_here = self.transaction.changed().any(|kept| {
                 kept.object.id != object.id
                     && kept.object.owner == object.owner
@@ -261,10 +263,10 @@ impl<'a> Cx<'a> {
             // One that this batch renamed or destroyed no longer holds it.
             let taken = holder.is_some_and(|holder| *holder != *object.id && !self.transaction.touches(&holder));
             self.transaction.seen = self.transaction.seen.max(seen);
-            if taken_here || taken {
+            if twice || taken_here || taken {
                 return Err(Error::new(
                     ResultReason::NonUniqueNameAttribute,
-                    "another object of yours has this name; names are unique",
+                    "an object of yours has this name already; names are unique",
                 ));
             }
         }

@@ -85,7 +85,7 @@ fn templates(cx: &mut Cx<'_>, names: &[Box<str>]) -> Result<Attributes> {
             found.is_none()
         })?;
         let handed_on = found.ok_or_else(|| Error::new(ResultReason::ItemNotFound, "no template has this name"))?;
-        for one in handed_on {
+        for one in handed_on.into_iter().filter(|one| one.tag != Tag::Name) {
             attributes.push(one.tag, one.value);
         }
     }
@@ -137,7 +137,28 @@ pub fn furnish(
         object.attributes.set(attr::USAGE_LIMITS, limits.fresh());
     }
     describe(object, body, cx.version);
-    Ok(())
+    quantum_safe(object)
+}
+
+/// Symmetric keys with this many bits stand against Grover's search (NIST IR 8105).
+const QUANTUM_SAFE_BITS: i32 = 256;
+
+/// "Quantum Safe is set to indicate an object is required to be Quantum Safe" (2.1 §4.45): one that is not is refused,
+/// with the reason that QS-M-2 gives.
+fn quantum_safe(object: &ManagedObject) -> Result<()> {
+    if !object.attributes.is_true(attr::QUANTUM_SAFE) {
+        return Ok(());
+    }
+    let length = object.attributes.get(attr::CRYPTOGRAPHIC_LENGTH).unwrap_or(0);
+    let safe = match object.object_type {
+        ObjectType::SymmetricKey => length >= QUANTUM_SAFE_BITS,
+        ObjectType::PublicKey | ObjectType::PrivateKey => {
+            let algorithm = object.attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM);
+            algorithm.is_some_and(|one| one.name().starts_with("ML-") || one.name().starts_with("SLH-"))
+        }
+        _ => true,
+    };
+    if safe { Ok(()) } else { Err(Error::new(ResultReason::GeneralFailure, "an object of this kind and length is not quantum safe")) }
 }
 
 /// The attributes that the server gives, each only to objects that the table gives it to.

@@ -22,7 +22,7 @@ structure! {
     /// The names of its attributes, each once.
     pub struct Response writes {
         req UniqueIdentifier => id: Id;
-        many AttributeName | AttributeReference => names: OwnedSelector;
+        many AttributeReference | AttributeName => names: OwnedSelector;
     }
 }
 

@@ -17,7 +17,7 @@ structure! {
     /// Which object, and which of its attributes; none asks for all.
     pub struct Request<'a> reads {
         opt UniqueIdentifier => id: IdRef<'a>;
-        many AttributeName | AttributeReference => names: Selector<'a>;
+        many AttributeReference | AttributeName => names: Selector<'a>;
     }
 }
 
@@ -25,7 +25,7 @@ structure! {
     /// What the object has of them. 1.x: one Attribute after another; 2.x: all in Attributes.
     pub struct Response writes {
         req UniqueIdentifier => id: Id;
-        req Attribute | Attributes => attributes: AnswerAttributes;
+        req Attributes | Attribute => attributes: AnswerAttributes;
     }
 }
 

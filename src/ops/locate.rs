@@ -56,7 +56,10 @@ impl Op for Locate {
         };
         let limit = cx.services.limits.locate_items_max;
         let maximum = count("Maximum Items", request.maximum)?.unwrap_or(limit).min(limit);
-        let offset = count("Offset Items", request.offset)?.unwrap_or(0);
+        let offset = count("Offset Items", request.offset)?;
+        // Who pages wants to know of how many: all are counted. Otherwise the search ends with the last one wanted.
+        let paging = offset.is_some();
+        let offset = offset.unwrap_or(0);
         let mut asked = request.bare;
         asked.extend(request.attributes.unwrap_or_default().attributes);
         let filter = Filter::new(asked, request.storage, request.member, request.classes, cx.now)?;
@@ -69,7 +72,7 @@ impl Op for Locate {
                 }
                 located += 1;
             }
-            true
+            paging || ids.len() < maximum
         })?;
         // "If a single Unique Identifier is returned, the server SHALL copy it into the ID Placeholder"; with more
         // than one it is emptied.
@@ -77,7 +80,8 @@ impl Op for Locate {
             [only] => cx.answer(UniqueIdentifier::Locate, only),
             _ => cx.clear_placeholder(),
         }
-        Ok(Response { located: Some(located.try_into().unwrap_or(i32::MAX)), ids })
+        // "A server MAY elect to return the Located Items value even if Offset Items is not present": this one does not.
+        Ok(Response { located: paging.then(|| located.try_into().unwrap_or(i32::MAX)), ids })
     }
 }
 

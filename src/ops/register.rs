@@ -7,8 +7,9 @@ use crate::base::{Error, Result, Value};
 use crate::crypto::CryptoError;
 use crate::crypto::formats::Hint;
 use crate::model::values::{AttributeValue, Target};
-use crate::model::{Attributes, attr};
-use crate::proto::attributes::AttributeList;
+use crate::model::object::Fields;
+use crate::model::{Attribute, Attributes, attr};
+use crate::proto::attributes::{AttributeList, NewAttribute};
 use crate::proto::id::Id;
 use crate::proto::objects::{Body, BodyKind, NewObject, object_type_of};
 use crate::proto::wire::{Read, missing, repeated, structure, unexpected};
@@ -77,6 +78,9 @@ impl Op for Register {
         }
         let mut list = request.attributes;
         list.attributes.extend(new.attributes);
+        if let Fields::Template(content) = &new.material.fields {
+            name_template(&mut list, content);
+        }
         let mut attributes = requested(cx, list, request.object_type)?;
         let mut object = cx.new_object(request.object_type)?;
         object.material = new.material;
@@ -95,6 +99,16 @@ impl Op for Register {
         cx.answer(UniqueIdentifier::Register, &id);
         Ok(Response { id })
     }
+}
+
+/// A Name inside a Template names the template itself: names are unique, so it cannot be one to hand on. Clients put
+/// it there or beside it (1.4 §2.2.6 and the test cases SASED-M-2).
+fn name_template(list: &mut AttributeList, content: &[Attribute]) {
+    if list.attributes.iter().any(|one| one.tag == Tag::Name) {
+        return;
+    }
+    let names = content.iter().filter(|one| one.tag == Tag::Name);
+    list.attributes.extend(names.map(|one| NewAttribute { tag: one.tag, value: one.value.clone(), index: None }));
 }
 
 /// Algorithm and length may stand among the attributes or in the Key Block; where they stand in both they agree.

@@ -426,15 +426,22 @@ fn fit<'a>(tag: Tag, value: &'a Value, version: Version) -> Option<Cow<'a, Value
             }
             None => Cow::Borrowed(value),
         },
-        Value::Structure(fields) if fields.iter().any(|field| !field_known(field, version)) => {
-            let known = fields.iter().filter(|field| field_known(field, version)).cloned().collect();
+        Value::Structure(fields) if fields.iter().any(|field| !field_known(tag, field, version)) => {
+            let known = fields.iter().filter(|field| field_known(tag, field, version)).cloned().collect();
             Cow::Owned(Value::Structure(known))
         }
         _ => Cow::Borrowed(value),
     })
 }
 
-fn field_known(field: &Field, version: Version) -> bool {
+/// Fields that came to a structure later than their tag to the standard.
+const LATER_FIELDS: &[(Tag, Tag, Version)] = &[(Tag::Digest, Tag::KeyFormatType, Version::V1_1)];
+
+fn field_known(structure: Tag, field: &Field, version: Version) -> bool {
+    let later = LATER_FIELDS.iter().any(|(of, tag, since)| *of == structure && *tag == field.tag && version < *since);
+    if later {
+        return false;
+    }
     field.tag.is_extension() || (field.tag.known_in(version) && field.value.item_type().since() <= version)
 }
 
@@ -451,7 +458,7 @@ fn newer_value(tag: Tag, value: &Value, version: Version) -> Option<String> {
     match value {
         Value::Structure(fields) => fields
             .iter()
-            .filter(|field| field_known(field, version))
+            .filter(|field| field_known(tag, field, version))
             .find_map(|field| newer(field.tag, &field.value)),
         leaf => newer(tag, leaf),
     }

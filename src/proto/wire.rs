@@ -159,7 +159,7 @@ impl<T: WireNumber> Write for T {
 /// ```
 ///
 /// `req`, `opt` and `many` are the cardinality. A row may name several tags where versions spell a field
-/// differently (`TemplateAttribute | Attributes`); the one that the version knows is read or written. Unknown,
+/// differently (`TemplateAttribute | Attributes`); any that the version knows is read, the first of them is written. Unknown,
 /// repeated and missing fields are errors that name the tag. `reads` makes `Read`, `writes` makes `Write`.
 macro_rules! structure {
     (@type req $Type:ty) => { $Type };

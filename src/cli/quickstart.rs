@@ -7,8 +7,8 @@ use super::config::{Config, RootKind};
 use super::failure::Failure;
 use super::files::{self, PUBLIC};
 use super::init::{self, ADMIN};
-use super::pki::Pki;
 use super::log;
+use super::pki::Pki;
 use super::run::serve;
 
 /// Makes the data directory if needed, says how to use it, and serves.

@@ -16,7 +16,9 @@ use crate::gate::policy::{Ownership, Strangers};
 use crate::gate::{self, Core, Parts};
 use crate::ops::Settings;
 use crate::proto::text;
-use crate::serve::{self, Codec, Encoding, Options, Outcome, Service, SystemClock, SystemEntropy, TlsMinimum, TlsOptions};
+use crate::serve::{
+    self, Codec, Encoding, Options, Outcome, Service, SystemClock, SystemEntropy, TlsMinimum, TlsOptions,
+};
 use crate::store::{Sequence, Sled};
 use crate::vault::root::Root;
 

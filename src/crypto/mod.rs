@@ -63,3 +63,26 @@ impl Provider {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legacy_is_refused_unless_allowed() {
+        let (standing, name) = hash::standing(crate::registry::HashingAlgorithm::MD5).unwrap();
+        assert_eq!(Provider::system(false).permit(standing, name), Err(CryptoError::Legacy("MD5")));
+        assert_eq!(Provider::system(true).permit(standing, name), Ok(()));
+        assert_eq!(Provider::system(false).permit(Standing::Aging, "3DES"), Ok(()));
+    }
+
+    /// Work in parts outlives a request, and the next part may come on another thread.
+    #[test]
+    fn work_in_parts_moves_between_threads() {
+        fn moves<T: Send + 'static>() {}
+        moves::<symmetric::Encryption>();
+        moves::<symmetric::Decryption>();
+        moves::<mac::Mac>();
+        moves::<hash::Hash>();
+    }
+}

@@ -112,12 +112,17 @@ pub fn standing(algorithm: CryptographicAlgorithm) -> Result<(Standing, &'static
     block::row(algorithm).map(|row| (row.standing, row.name))
 }
 
-/// Whether `bits` is a key length of the cipher: for Create, Register and Derive Key.
-pub fn check_key_length(algorithm: CryptographicAlgorithm, bits: usize) -> Result<()> {
-    if !bits.is_multiple_of(8) {
-        return Err(CryptoError::BadKey("its length is not whole bytes"));
-    }
-    block::row(algorithm)?.check_key(bits / 8)
+/// How many bytes a key of this Cryptographic Length has, for Create, Register and Derive Key. DES and 3DES count
+/// with or without their parity bits: 168 and 192 are both 24 bytes.
+pub fn key_bytes(algorithm: CryptographicAlgorithm, bits: i32) -> Result<usize> {
+    const BAD: CryptoError = CryptoError::BadKey("its length is not one of the algorithm");
+    let bits = match (algorithm, bits) {
+        (CryptographicAlgorithm::DES, 56) | (CryptographicAlgorithm::DES3, 112 | 168) => bits / 7 * 8,
+        _ => bits,
+    };
+    let bytes = usize::try_from(bits).ok().filter(|bits| bits.is_multiple_of(8)).ok_or(BAD)? / 8;
+    block::row(algorithm)?.check_key(bytes)?;
+    Ok(bytes)
 }
 
 /// The ciphers of this room.

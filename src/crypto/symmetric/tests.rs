@@ -77,6 +77,26 @@ fn what_does_not_fit_is_refused_by_name() {
 }
 
 #[test]
+fn a_cryptographic_length_is_so_many_bytes() {
+    let cases = [
+        (Algorithm::AES, 128, Ok(16)),
+        (Algorithm::AES, 256, Ok(32)),
+        (Algorithm::DES3, 112, Ok(16)),
+        (Algorithm::DES3, 168, Ok(24)),
+        (Algorithm::DES3, 192, Ok(24)),
+        (Algorithm::ChaCha20, 256, Ok(32)),
+    ];
+    for (algorithm, bits, wanted) in cases {
+        assert_eq!(key_bytes(algorithm, bits), wanted);
+    }
+    for (algorithm, bits) in [(Algorithm::AES, 0), (Algorithm::AES, 129), (Algorithm::AES, -128), (Algorithm::DES3, 64)]
+    {
+        assert!(matches!(key_bytes(algorithm, bits), Err(E::BadKey(_))), "{bits}");
+    }
+    assert!(matches!(key_bytes(Algorithm::RSA, 2048), Err(E::Unsupported(_))));
+}
+
+#[test]
 fn wrong_padding_and_broken_ciphertext_fail_alike() {
     let cbc = Parameters { padding: Some(Padding::PKCS5), ..aes(Mode::CBC) };
     let output = encrypt(&cbc, &KEY, Some(&IV), &[], &[1; 20], &entropy()).unwrap();

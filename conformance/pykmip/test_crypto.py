@@ -1,5 +1,7 @@
 """Cryptographic operations. Each test is skipped while later.txt names its operation."""
 
+import uuid
+
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -27,6 +29,11 @@ SIGNATURE = {
 }
 
 
+def fresh():
+    """A name: PyKMIP gives each object of a kind the same one, and names are unique."""
+    return f"pykmip-{uuid.uuid4()}"
+
+
 def needs(version, lowest):
     if version < lowest:
         pytest.skip(f"came with {lowest.value}")
@@ -34,7 +41,7 @@ def needs(version, lowest):
 
 @pytest.fixture
 def key(client):
-    uid = client.register(objects.SymmetricKey(AES, 128, b"\x2b" * 16, [Mask.ENCRYPT, Mask.DECRYPT]))
+    uid = client.register(objects.SymmetricKey(AES, 128, b"\x2b" * 16, [Mask.ENCRYPT, Mask.DECRYPT], name=fresh()))
     client.activate(uid)
     return uid
 
@@ -132,7 +139,7 @@ def test_sign(client, version, pair):
 def test_mac(client, version):
     needs(version, enums.KMIPVersion.KMIP_1_2)
     algorithm = enums.CryptographicAlgorithm.HMAC_SHA256
-    uid = client.register(objects.SymmetricKey(algorithm, 256, b"\x4d" * 32, [Mask.MAC_GENERATE, Mask.MAC_VERIFY]))
+    uid = client.register(objects.SymmetricKey(algorithm, 256, b"\x4d" * 32, [Mask.MAC_GENERATE, Mask.MAC_VERIFY], name=fresh()))
     client.activate(uid)
     mac_uid, mac = client.mac(b"message", uid, algorithm)
     expected = HMAC(b"\x4d" * 32, hashes.SHA256())
@@ -143,7 +150,7 @@ def test_mac(client, version):
 @pytest.mark.operation("DeriveKey")
 def test_derive_key(client):
     base = client.register(
-        objects.SecretData(b"password", enums.SecretDataType.PASSWORD, [Mask.DERIVE_KEY])
+        objects.SecretData(b"password", enums.SecretDataType.PASSWORD, [Mask.DERIVE_KEY], name=fresh())
     )
     client.activate(base)
     uid = client.derive_key(
@@ -178,11 +185,11 @@ def test_rekey(client, version, name):
 
 @pytest.mark.operation("GetWrapped")
 def test_get_wrapped(client):
-    wrapping = client.register(objects.SymmetricKey(AES, 128, bytes(range(16)), [Mask.WRAP_KEY]))
+    wrapping = client.register(objects.SymmetricKey(AES, 128, bytes(range(16)), [Mask.WRAP_KEY], name=fresh()))
     client.activate(wrapping)
     # RFC 3394 §4.1.
     data = bytes.fromhex("00112233445566778899aabbccddeeff")
-    uid = client.register(objects.SymmetricKey(AES, 128, data, [Mask.ENCRYPT]))
+    uid = client.register(objects.SymmetricKey(AES, 128, data, [Mask.ENCRYPT], name=fresh()))
     got = client.get(
         uid,
         key_wrapping_specification={

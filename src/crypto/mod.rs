@@ -2,7 +2,9 @@
 //! policy. Private-key work and bulk ciphers are aws-lc-rs where it has them, RustCrypto elsewhere; no cipher is
 //! written here.
 
+pub mod dh;
 mod digest;
+pub mod dsa;
 pub mod ec;
 pub mod ed;
 mod error;
@@ -13,6 +15,8 @@ pub mod keys;
 pub mod mac;
 mod number;
 pub mod random;
+pub mod operations;
+pub mod pqc;
 pub mod rsa;
 pub mod split;
 pub mod symmetric;

@@ -27,6 +27,7 @@ mod vectors;
 pub mod wrap;
 
 use std::sync::Arc;
+pub mod x509;
 
 pub use error::{CryptoError, Result};
 

@@ -16,6 +16,7 @@ pub mod mac;
 mod number;
 pub mod random;
 pub mod operations;
+pub mod pkcs12;
 pub mod pqc;
 pub mod rsa;
 pub mod split;

@@ -5,7 +5,9 @@
 use crate::base::{Error, Result};
 use crate::ops::{Cx, handler};
 use crate::proto::message::{BatchItem, Request, ResponseHead};
-use crate::registry::{AsynchronousIndicator, BatchErrorContinuationOption, Operation, ResultReason, ResultStatus, Tag};
+use crate::registry::{
+    AsynchronousIndicator, BatchErrorContinuationOption, Operation, ResultReason, ResultStatus, Tag,
+};
 use crate::ttlv::{Item, Writer};
 
 /// What became of one item, for the audit.

@@ -82,7 +82,12 @@ impl Identity {
 
     /// Whom the credentials of a request name, if they name anybody. Hashing a password takes long: unless it was
     /// verified a short time ago, that is done only where it may block.
-    pub fn authenticate(&self, authentication: &Authentication<'_>, now: Date, may_block: bool) -> Result<Option<Caller>> {
+    pub fn authenticate(
+        &self,
+        authentication: &Authentication<'_>,
+        now: Date,
+        may_block: bool,
+    ) -> Result<Option<Caller>> {
         let mut caller = None;
         // Each credential must be satisfied (2.1 §9.4).
         for credential in &authentication.credentials {

@@ -417,9 +417,8 @@ fn log_failure(done: &Done, attempt: &Attempt, peer: &Peer, correlation: &str) {
 /// The version to answer bytes in that are not a whole message: that of their header, if it can still be read.
 fn version_hint(bytes: &[u8]) -> Version {
     // Request Message and Request Header begin, then Protocol Version with its two Integers.
-    let number = |at: usize| {
-        bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_be_bytes)
-    };
+    let number =
+        |at: usize| bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_be_bytes);
     let shaped = bytes.get(16..19) == Some(&Tag::ProtocolVersion.0.to_be_bytes()[1..]);
     if !shaped {
         return Version::V1_0;

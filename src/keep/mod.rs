@@ -133,12 +133,9 @@ impl Keep {
     }
 
     fn open_record(&self, id: &str, place: &[u8], sealed: &[u8], version: Sequence) -> Result<Kept, KeepError> {
-        let plain = self
-            .seal
-            .open(Class::Record, place, sealed)
-            .map_err(|error| KeepError::Seal(id.to_owned(), error))?;
-        let (object, order) =
-            record::decode(id, &plain).map_err(|error| KeepError::Record(id.to_owned(), error))?;
+        let plain =
+            self.seal.open(Class::Record, place, sealed).map_err(|error| KeepError::Seal(id.to_owned(), error))?;
+        let (object, order) = record::decode(id, &plain).map_err(|error| KeepError::Record(id.to_owned(), error))?;
         Ok(Kept { object, order, revision: Seal::revision(sealed), version: Some(version) })
     }
 
@@ -176,8 +173,7 @@ impl Keep {
         let read = self.store.get(place)?;
         *seen = (*seen).max(read.sequence);
         let sealed = read.value.ok_or_else(|| KeepError::MaterialMissing(id.to_owned()))?;
-        let mut plain =
-            seal.open(class, place, &sealed).map_err(|error| KeepError::Seal(id.to_owned(), error))?;
+        let mut plain = seal.open(class, place, &sealed).map_err(|error| KeepError::Seal(id.to_owned(), error))?;
         Ok(KeyBytes::new(std::mem::take(&mut *plain)))
     }
 

@@ -172,12 +172,16 @@ impl Parts {
 
     fn material(self, object_type: ObjectType) -> Result<Material, &'static str> {
         let fields = match object_type {
-            ObjectType::Certificate => self.number(Tag::CertificateType).map(|one| Fields::Certificate(CertificateType(one))),
+            ObjectType::Certificate => {
+                self.number(Tag::CertificateType).map(|one| Fields::Certificate(CertificateType(one)))
+            }
             ObjectType::CertificateRequest => self
                 .number(Tag::CertificateRequestType)
                 .map(|one| Fields::CertificateRequest(CertificateRequestType(one))),
             ObjectType::OpaqueObject => self.number(Tag::OpaqueDataType).map(|one| Fields::Opaque(OpaqueDataType(one))),
-            ObjectType::SecretData => self.number(Tag::SecretDataType).map(|one| Fields::SecretData(SecretDataType(one))),
+            ObjectType::SecretData => {
+                self.number(Tag::SecretDataType).map(|one| Fields::SecretData(SecretDataType(one)))
+            }
             ObjectType::PGPKey => self.field(Tag::PGPKeyVersion).map(Fields::PgpKey),
             ObjectType::SplitKey => self.split_key().map(Fields::SplitKey),
             ObjectType::Template => Some(Fields::Template(self.handed_on())),

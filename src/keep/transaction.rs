@@ -133,7 +133,8 @@ impl Transaction {
 
     /// The objects that this transaction changed or made, as it sees them; those that vanish are not among them.
     pub fn changed(&self) -> impl Iterator<Item = &Kept> {
-        let in_batch = self.batch.iter().filter(|staged| !self.item.iter().any(|one| one.kept.object.id == staged.kept.object.id));
+        let in_batch =
+            self.batch.iter().filter(|staged| !self.item.iter().any(|one| one.kept.object.id == staged.kept.object.id));
         in_batch.chain(&self.item).filter(|staged| !staged.gone).map(|staged| &staged.kept)
     }
 

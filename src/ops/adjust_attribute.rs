@@ -4,8 +4,8 @@ use super::change::{self, Response, only, refuse, subject};
 use super::{Cx, Op};
 use crate::base::{Error, Result, Value};
 use crate::model::right::Right;
-use crate::model::rules::may_adjust;
 use crate::model::rule;
+use crate::model::rules::may_adjust;
 use crate::model::set::Family;
 use crate::proto::attributes::{NewAttribute, Selector};
 use crate::proto::id::IdRef;
@@ -33,7 +33,10 @@ impl Op for AdjustAttribute {
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         let mut object = cx.object(request.id, Right::ModifyAttributes)?;
         let family = request.reference.family().ok_or_else(|| {
-            Error::new(ResultReason::UnsupportedAttribute, format!("KMIP {} has no attribute {}", cx.version, request.reference))
+            Error::new(
+                ResultReason::UnsupportedAttribute,
+                format!("KMIP {} has no attribute {}", cx.version, request.reference),
+            )
         })?;
         let current = only(&object, family, ResultReason::MultiValuedAttribute)?.cloned();
         let amount = request.amount.map(|item| item.to_value());

@@ -42,7 +42,9 @@ pub fn refuse(cx: &Cx<'_>) -> impl Fn(Refusal) -> Error {
 
 /// Adds an instance and does what follows from it.
 pub fn add(cx: &Cx<'_>, object: &mut Object, new: NewAttribute) -> Result<Attribute> {
-    super::fresh::supply_namespaces(&[Attribute { tag: new.tag, index: 0, value: new.value.clone() }].into_iter().collect())?;
+    super::fresh::supply_namespaces(
+        &[Attribute { tag: new.tag, index: 0, value: new.value.clone() }].into_iter().collect(),
+    )?;
     if let Some(done) = effect(cx, object, new.tag, &new.value)? {
         return Ok(done);
     }

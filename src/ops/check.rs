@@ -52,7 +52,10 @@ fn check(object: &super::Object, request: &Request<'_>, cx: &Cx<'_>) -> Result<(
     if let (Some(count), Some(limits)) = (request.count, object.attributes.get(attr::USAGE_LIMITS))
         && count > limits.remaining()
     {
-        return Err(Error::new(ResultReason::UsageLimitExceeded, "the Usage Limits of the object do not leave that much"));
+        return Err(Error::new(
+            ResultReason::UsageLimitExceeded,
+            "the Usage Limits of the object do not leave that much",
+        ));
     }
     if let Some(lease) = request.lease
         && lease > cx.services.settings.lease_seconds

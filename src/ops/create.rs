@@ -52,9 +52,9 @@ impl StorageMasks {
     pub fn check(masks: Option<&Self>, unavailable: ResultReason) -> Result<()> {
         let here = super::query::storage_mask().0;
         match masks {
-            Some(asked) if !asked.masks.is_empty() && !asked.masks.iter().any(|mask| mask.0 & !here == 0) => Err(
-                Error::new(unavailable, "none of the Protection Storage Masks is what this server can give"),
-            ),
+            Some(asked) if !asked.masks.is_empty() && !asked.masks.iter().any(|mask| mask.0 & !here == 0) => {
+                Err(Error::new(unavailable, "none of the Protection Storage Masks is what this server can give"))
+            }
             _ => Ok(()),
         }
     }
@@ -137,7 +137,11 @@ fn generated_format(attributes: &mut Attributes) -> Result<KeyFormatType> {
 }
 
 fn key_body(key: KeyBytes, format: KeyFormatType, _: &Attributes) -> Body {
-    if format == KeyFormatType::TransparentSymmetricKey { super::symmetric::transparent(&key) } else { Body::bytes(key) }
+    if format == KeyFormatType::TransparentSymmetricKey {
+        super::symmetric::transparent(&key)
+    } else {
+        Body::bytes(key)
+    }
 }
 
 /// The length of the key to make; algorithm and length are filled in where the client left them to the server, which

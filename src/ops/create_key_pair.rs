@@ -135,7 +135,12 @@ fn key_spec(private: &mut Attributes, public: &mut Attributes, version: Version)
 }
 
 /// The format a client asked for, or the default of the algorithm as its version knows it.
-fn format(attributes: &mut Attributes, default: KeyFormatType, older: KeyFormatType, version: Version) -> KeyFormatType {
+fn format(
+    attributes: &mut Attributes,
+    default: KeyFormatType,
+    older: KeyFormatType,
+    version: Version,
+) -> KeyFormatType {
     let asked = attributes.get(attr::KEY_FORMAT_TYPE);
     attributes.remove_all(attr::KEY_FORMAT_TYPE.tag());
     asked.unwrap_or(if default.known_in(version) { default } else { older })

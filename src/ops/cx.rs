@@ -108,7 +108,13 @@ pub struct Cx<'a> {
 
 impl<'a> Cx<'a> {
     /// A context for one request.
-    pub fn new(services: &'a Services, caller: &'a Caller, version: Version, now: (Date, i64), may_block: bool) -> Self {
+    pub fn new(
+        services: &'a Services,
+        caller: &'a Caller,
+        version: Version,
+        now: (Date, i64),
+        may_block: bool,
+    ) -> Self {
         Self {
             services,
             caller,
@@ -186,7 +192,10 @@ impl<'a> Cx<'a> {
         let at = if number < 0 { count + i64::from(number) } else { i64::from(number) };
         let found = usize::try_from(at).ok().and_then(|at| self.answered.get(at));
         found.map(|answered| answered.id.clone()).ok_or_else(|| {
-            Error::new(ResultReason::ItemNotFound, format!("the answers of this batch have no identifier number {number}"))
+            Error::new(
+                ResultReason::ItemNotFound,
+                format!("the answers of this batch have no identifier number {number}"),
+            )
         })
     }
 

@@ -40,9 +40,10 @@ impl Op for DeleteAttribute {
             index.and_then(|index| object.attributes.remove(family, index));
             return Ok(Response::new(cx.save(object)?, None, cx.version));
         }
-        let selector = request.name.or(request.reference).ok_or_else(|| {
-            Error::invalid_message("Delete Attribute needs the attribute that is to be deleted")
-        })?;
+        let selector = request
+            .name
+            .or(request.reference)
+            .ok_or_else(|| Error::invalid_message("Delete Attribute needs the attribute that is to be deleted"))?;
         let family = selector.family().ok_or_else(|| {
             Error::new(ResultReason::InvalidAttribute, format!("KMIP {} has no attribute {selector}", cx.version))
         })?;

@@ -149,9 +149,8 @@ struct ServerAttributes<'a> {
 impl ServerAttributes<'_> {
     /// Sets an attribute that the client did not set.
     fn default_to<T: AttributeValue>(&mut self, key: crate::model::Key<T>, value: T) {
-        let applies = rule(key.tag()).is_some_and(|rule| {
-            rule.objects.contains(self.object_type) || rule.objects_1x.contains(self.object_type)
-        });
+        let applies = rule(key.tag())
+            .is_some_and(|rule| rule.objects.contains(self.object_type) || rule.objects_1x.contains(self.object_type));
         if applies && !self.attributes.has(key.tag()) {
             self.attributes.set(key, value);
         }

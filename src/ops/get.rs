@@ -4,15 +4,13 @@ use super::fresh::{Parsed, encoded_body, parsed};
 use super::{Cx, Object, Op, symmetric};
 use crate::base::{Error, Result};
 use crate::crypto::formats;
+use crate::model::attr;
 use crate::model::lifecycle::is_destroyed;
 use crate::model::right::{Release, Right};
-use crate::model::attr;
 use crate::proto::id::{Id, IdRef};
 use crate::proto::objects::{Body, BodyKind, ObjectAnswer};
 use crate::proto::wire::{Write, structure};
-use crate::registry::{
-    KeyCompressionType, KeyFormatType, KeyWrapType, ObjectType, ResultReason, Tag, Version,
-};
+use crate::registry::{KeyCompressionType, KeyFormatType, KeyWrapType, ObjectType, ResultReason, Tag, Version};
 use crate::ttlv::{Item, Writer};
 
 /// Get.
@@ -64,7 +62,10 @@ impl Op for Get {
         }
         let body = cx.release(&object, Release::Plain)?;
         if body.is_none() && object.object_type != ObjectType::Template {
-            return Err(Error::new(ResultReason::KeyValueNotPresent, "the server does not hold this object's key value"));
+            return Err(Error::new(
+                ResultReason::KeyValueNotPresent,
+                "the server does not hold this object's key value",
+            ));
         }
         let mut answer = ObjectAnswer::of(&object, None);
         answer.body = match body {

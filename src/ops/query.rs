@@ -2,11 +2,11 @@
 
 use super::{Cx, HANDLERS, Op};
 use crate::base::{Field, Result, Value};
-use crate::proto::wire::{structure, Write};
+use crate::proto::wire::{Write, structure};
 use crate::registry::{
     AttestationType, ClientRegistrationMethod, CredentialType, CryptographicAlgorithm, DRBGAlgorithm, DestroyAction,
-    ObjectType, Operation, ProfileName, ProtectionStorageMask, QueryFunction, RNGAlgorithm, RNGMode, ShreddingAlgorithm,
-    Tag, UnwrapMode, Version,
+    ObjectType, Operation, ProfileName, ProtectionStorageMask, QueryFunction, RNGAlgorithm, RNGMode,
+    ShreddingAlgorithm, Tag, UnwrapMode, Version,
 };
 use crate::ttlv::{Item, Writer};
 

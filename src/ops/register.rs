@@ -48,7 +48,8 @@ impl<'a> Read<'a> for Request {
         }
         let object_type = object_type.ok_or_else(|| missing(Tag::ObjectType, item.tag))?;
         // An object type of a later version is not one of this request's.
-        let object = object.ok_or_else(|| Error::invalid_message("the object to register is missing in the request"))?;
+        let object =
+            object.ok_or_else(|| Error::invalid_message("the object to register is missing in the request"))?;
         Ok(Self {
             object_type,
             attributes: attributes.unwrap_or_default(),
@@ -103,7 +104,8 @@ fn agree(
     algorithm: Option<crate::registry::CryptographicAlgorithm>,
     length: Option<i32>,
 ) -> Result<()> {
-    let differ = |what: &str| Err(Error::invalid_field(format!("{what} differs between the attributes and the Key Block")));
+    let differ =
+        |what: &str| Err(Error::invalid_field(format!("{what} differs between the attributes and the Key Block")));
     match (attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), algorithm) {
         (None, Some(algorithm)) => attributes.set(attr::CRYPTOGRAPHIC_ALGORITHM, algorithm),
         (Some(asked), Some(algorithm)) if asked != algorithm => return differ("Cryptographic Algorithm"),
@@ -170,7 +172,8 @@ fn wrapped(cx: &mut Cx<'_>, attributes: &mut Attributes, object: &Object) -> Res
         .find_map(|tag| wrapping.field(tag)?.field(Tag::UniqueIdentifier)?.as_text());
     let Some(id) = key else { return Ok(()) };
     // A key that is not here is no error: the object is kept wrapped, as it came.
-    if cx.object_by_id(id, crate::model::right::Right::ReadAttributes).is_ok() && !attributes.has(Tag::WrappingKeyLink) {
+    if cx.object_by_id(id, crate::model::right::Right::ReadAttributes).is_ok() && !attributes.has(Tag::WrappingKeyLink)
+    {
         let link: Value = Target::Object(id.into()).into_value();
         attributes.push(Tag::WrappingKeyLink, link);
     }

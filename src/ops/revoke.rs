@@ -43,10 +43,10 @@ impl Op for Revoke {
 
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         let reason = match request.reason {
-            Some(reason) => {
-                RevocationReason { code: reason.code, message: reason.message.map(str::to_owned) }
+            Some(reason) => RevocationReason { code: reason.code, message: reason.message.map(str::to_owned) },
+            None if IdRef::may_be_implied(cx.version) => {
+                return Err(missing(Tag::RevocationReason, Tag::RequestPayload));
             }
-            None if IdRef::may_be_implied(cx.version) => return Err(missing(Tag::RevocationReason, Tag::RequestPayload)),
             None => RevocationReason { code: RevocationReasonCode::Unspecified, message: None },
         };
         let mut object = cx.object(request.id, Right::Revoke)?;

@@ -168,15 +168,15 @@ fn canonical(tag: Tag, value: Value, version: Version) -> Result<(Tag, Value)> {
 
 /// The check of a value that is to be stored. A search may leave out fields of a structure, so it is not done there.
 pub fn check_value(attribute: &NewAttribute, version: Version) -> Result<()> {
-    conforms(attribute.tag, &attribute.value)
-        .map_err(|misfit| Refusal::from(misfit).into_error(version))
-        .and_then(|()| match newer_value(attribute.tag, &attribute.value, version) {
+    conforms(attribute.tag, &attribute.value).map_err(|misfit| Refusal::from(misfit).into_error(version)).and_then(
+        |()| match newer_value(attribute.tag, &attribute.value, version) {
             Some(newer) => Err(Error::new(
                 ResultReason::InvalidAttributeValue,
                 format!("{} holds {newer}, which KMIP {version} does not define", attribute.tag),
             )),
             None => Ok(()),
-        })
+        },
+    )
 }
 
 /// A link of 1.x and 2.x. A search may give only one of its two fields; what it leaves out is filled by the search.
@@ -449,10 +449,9 @@ fn newer_value(tag: Tag, value: &Value, version: Version) -> Option<String> {
         _ => None,
     };
     match value {
-        Value::Structure(fields) => fields
-            .iter()
-            .filter(|field| field_known(field, version))
-            .find_map(|field| newer(field.tag, &field.value)),
+        Value::Structure(fields) => {
+            fields.iter().filter(|field| field_known(field, version)).find_map(|field| newer(field.tag, &field.value))
+        }
         leaf => newer(tag, leaf),
     }
 }

@@ -169,7 +169,9 @@ impl<'a> Read<'a> for KeyBlock {
             None => None,
             Some(value) if value.item_type == ItemType::ByteString => {
                 if wire.wrapping.is_none() {
-                    return Err(Error::invalid_message("a Key Value of bytes is a wrapped one, but Key Wrapping Data is missing"));
+                    return Err(Error::invalid_message(
+                        "a Key Value of bytes is a wrapped one, but Key Wrapping Data is missing",
+                    ));
                 }
                 Some(Body { kind: BodyKind::Wrapped, bytes: KeyBytes::copy_from(value.bytes) })
             }

@@ -8,6 +8,8 @@ mod chain;
 mod issue;
 mod name;
 mod request;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use certificate::{AlternativeName, Certificate, certificate_pem};

@@ -15,6 +15,8 @@ pub mod keys;
 pub mod mac;
 mod number;
 pub mod random;
+#[cfg(test)]
+mod oasis;
 pub mod operations;
 pub mod pkcs12;
 pub mod pqc;

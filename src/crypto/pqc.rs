@@ -57,14 +57,19 @@ static KEM_SETS: [MlKemSet; 3] = [
     kem_set!(ML_KEM_1024, "2.16.840.1.101.3.4.4.3", DecapsulationKey1024, 1568, 3168),
 ];
 
+/// Expanded key, message, context; the signature.
+type SignInContext = fn(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>;
+/// Public key, message, context, signature.
+type VerifyInContext = fn(&[u8], &[u8], &[u8], &[u8]) -> Option<bool>;
+
 /// A parameter set of ML-DSA.
 pub struct MlDsaSet {
     algorithm: CryptographicAlgorithm,
     oid: ObjectIdentifier,
     signing: &'static PqdsaSigningAlgorithm,
     verification: &'static PqdsaVerificationAlgorithm,
-    sign: fn(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>,
-    verify: fn(&[u8], &[u8], &[u8], &[u8]) -> Option<bool>,
+    sign: SignInContext,
+    verify: VerifyInContext,
 }
 
 macro_rules! dsa_set {

@@ -165,7 +165,7 @@ fn needed(fields: &Value, tag: Tag) -> Result<&[u8]> {
     number(fields, tag)?.ok_or(LACKS)
 }
 
-fn all<'a, const N: usize>(fields: &'a Value, tags: [Tag; N]) -> Result<[&'a [u8]; N]> {
+fn all<const N: usize>(fields: &Value, tags: [Tag; N]) -> Result<[&[u8]; N]> {
     let mut numbers = [[].as_slice(); N];
     for (number, tag) in numbers.iter_mut().zip(tags) {
         *number = needed(fields, tag)?;

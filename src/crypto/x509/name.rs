@@ -118,9 +118,9 @@ impl Name {
             let mut attributes = Vec::new();
             for piece in split(rdn, '+') {
                 let (label, value) = piece.split_once('=').ok_or(WRONG)?;
-                let label = label.trim();
+                let label = label.trim_matches(' ');
                 let row = ROWS.iter().find(|row| row.text.eq_ignore_ascii_case(label) || row.oid.to_string() == label);
-                let value = unescape(value.trim_start()).ok_or(WRONG)?;
+                let value = unescape(value.trim_start_matches(' ')).ok_or(WRONG)?;
                 attributes.push(attribute(row.ok_or(WRONG)?.part, &value));
             }
             if attributes.is_empty() {

@@ -73,7 +73,7 @@ const P256: (A, Option<i32>) = (A::EC, Some(256));
 
 fn judge(certificates: &[&Made], anchor: &Made) -> Verdict {
     let certificates: Vec<_> = certificates.iter().map(|made| made.certificate.clone()).collect();
-    validate(&certificates, &[anchor.certificate.clone()], BETWEEN, &|_| false)
+    validate(&certificates, std::slice::from_ref(&anchor.certificate), BETWEEN, &|_| false)
 }
 
 fn openssl_is_here() -> bool {

@@ -14,12 +14,12 @@ pub mod kdf;
 pub mod keys;
 pub mod mac;
 mod number;
-pub mod random;
 #[cfg(test)]
 mod oasis;
 pub mod operations;
 pub mod pkcs12;
 pub mod pqc;
+pub mod random;
 pub mod rsa;
 pub mod split;
 pub mod symmetric;
@@ -28,9 +28,9 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod vectors;
 pub mod wrap;
+pub mod x509;
 
 use std::sync::Arc;
-pub mod x509;
 
 pub use error::{CryptoError, Result};
 

@@ -58,6 +58,11 @@ pub(super) fn digest_info_prefix(hash: HashingAlgorithm) -> Result<Vec<u8>> {
     Ok(prefix)
 }
 
+/// The hash of an object identifier, given as its content in DER.
+pub(super) fn hash_of_oid(oid: &[u8]) -> Option<HashingAlgorithm> {
+    ROWS.iter().find(|row| row.oid == oid).map(|row| row.hash)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,11 @@
 //! Asymmetric keys as parsed, checked values: what an algorithm needs and a key block tells.
 
+use super::dh::{DhPrivateKey, DhPublicKey};
 use super::digest::{digest, digest_length};
+use super::dsa::{DsaPrivateKey, DsaPublicKey};
 use super::ec::{EcCurve, EcPrivateKey, EcPublicKey};
 use super::ed::{Ed25519PrivateKey, Ed25519PublicKey, X25519PrivateKey, X25519PublicKey};
+use super::pqc::{MlDsaPrivateKey, MlDsaPublicKey, MlDsaSet, MlKemPrivateKey, MlKemPublicKey, MlKemSet};
 use super::rsa::{DEFAULT_EXPONENT, RsaPrivateKey, RsaPublicKey, SoftwareRsa};
 use super::{CryptoError, Result};
 use crate::registry::{CryptographicAlgorithm, HashingAlgorithm, RecommendedCurve};
@@ -18,6 +21,14 @@ pub enum PrivateKey {
     Ed25519(Ed25519PrivateKey),
     /// X25519.
     X25519(X25519PrivateKey),
+    /// DSA.
+    Dsa(DsaPrivateKey),
+    /// Diffie-Hellman over a prime field.
+    Dh(DhPrivateKey),
+    /// ML-KEM.
+    MlKem(MlKemPrivateKey),
+    /// ML-DSA.
+    MlDsa(MlDsaPrivateKey),
 }
 
 /// A public key.
@@ -31,6 +42,14 @@ pub enum PublicKey {
     Ed25519(Ed25519PublicKey),
     /// X25519.
     X25519(X25519PublicKey),
+    /// DSA.
+    Dsa(DsaPublicKey),
+    /// Diffie-Hellman over a prime field.
+    Dh(DhPublicKey),
+    /// ML-KEM.
+    MlKem(MlKemPublicKey),
+    /// ML-DSA.
+    MlDsa(MlDsaPublicKey),
 }
 
 /// What is signed.
@@ -67,7 +86,7 @@ pub struct KeySpec {
 }
 
 impl PrivateKey {
-    /// Makes a key pair.
+    /// Makes a key pair. The length of a lattice key is not looked at: its algorithm says all.
     pub fn generate(spec: &KeySpec) -> Result<Self> {
         match spec.algorithm {
             CryptographicAlgorithm::RSA => {
@@ -93,7 +112,11 @@ impl PrivateKey {
                     curve_of(spec.curve, spec.length)?.ok_or(CryptoError::MissingParameter("Recommended Curve"))?;
                 EcPrivateKey::generate(curve).map(Self::Ec)
             }
-            _ => Err(CryptoError::Unsupported("key pairs of this algorithm")),
+            algorithm => match (MlKemSet::from_algorithm(algorithm), MlDsaSet::from_algorithm(algorithm)) {
+                (Some(set), _) => MlKemPrivateKey::generate(set).map(Self::MlKem),
+                (_, Some(set)) => MlDsaPrivateKey::generate(set).map(Self::MlDsa),
+                _ => Err(CryptoError::Unsupported("key pairs of this algorithm")),
+            },
         }
     }
 
@@ -104,6 +127,10 @@ impl PrivateKey {
             Self::Ec(key) => PublicKey::Ec(key.public().clone()),
             Self::Ed25519(key) => PublicKey::Ed25519(*key.public()),
             Self::X25519(key) => PublicKey::X25519(*key.public()),
+            Self::Dsa(key) => PublicKey::Dsa(key.public().clone()),
+            Self::Dh(key) => PublicKey::Dh(key.public().clone()),
+            Self::MlKem(key) => PublicKey::MlKem(key.public().clone()),
+            Self::MlDsa(key) => PublicKey::MlDsa(key.public().clone()),
         }
     }
 
@@ -126,6 +153,10 @@ impl PublicKey {
             Self::Ec(_) => CryptographicAlgorithm::EC,
             Self::Ed25519(_) => CryptographicAlgorithm::Ed25519,
             Self::X25519(_) => CryptographicAlgorithm::X25519,
+            Self::Dsa(_) => CryptographicAlgorithm::DSA,
+            Self::Dh(_) => CryptographicAlgorithm::DH,
+            Self::MlKem(key) => key.set().algorithm(),
+            Self::MlDsa(key) => key.set().algorithm(),
         }
     }
 
@@ -143,12 +174,17 @@ impl PublicKey {
         }
     }
 
-    /// Cryptographic Length in bits.
+    /// Cryptographic Length in bits. The standard gives none for the lattice keys; theirs is the length of the encoded
+    /// public key.
     pub fn length(&self) -> i32 {
         match self {
             Self::Rsa(key) => key.bits() as i32,
             Self::Ec(key) => key.curve().bits() as i32,
             Self::Ed25519(_) | Self::X25519(_) => 256,
+            Self::Dsa(key) => key.bits() as i32,
+            Self::Dh(key) => key.domain().bits() as i32,
+            Self::MlKem(key) => key.bytes().len() as i32 * 8,
+            Self::MlDsa(key) => key.bytes().len() as i32 * 8,
         }
     }
 

@@ -2,7 +2,9 @@
 //! policy. Private-key work and bulk ciphers are aws-lc-rs where it has them, RustCrypto elsewhere; no cipher is
 //! written here.
 
+pub mod dh;
 mod digest;
+pub mod dsa;
 pub mod ec;
 pub mod ed;
 mod error;
@@ -12,6 +14,11 @@ pub mod kdf;
 pub mod keys;
 pub mod mac;
 mod number;
+#[cfg(test)]
+mod oasis;
+pub mod operations;
+pub mod pkcs12;
+pub mod pqc;
 pub mod random;
 pub mod rsa;
 pub mod split;
@@ -21,6 +28,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod vectors;
 pub mod wrap;
+pub mod x509;
 
 use std::sync::Arc;
 

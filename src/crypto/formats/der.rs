@@ -2,23 +2,27 @@
 //! (RFC 5915).
 
 use pkcs8::der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
-use pkcs8::der::{Decode, Encode};
+use pkcs8::der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use rsa::pkcs1;
 
 use crate::base::KeyBytes;
+use crate::crypto::dsa::{DsaPrivateKey, DsaPublicKey};
 use crate::crypto::ec::{EcCurve, EcPrivateKey, EcPublicKey};
 use crate::crypto::ed::{Ed25519PrivateKey, Ed25519PublicKey, X25519PrivateKey, X25519PublicKey};
 use crate::crypto::keys::{PrivateKey, PublicKey};
+use crate::crypto::pqc::{MlDsaPublicKey, MlDsaSet, MlKemPublicKey, MlKemSet};
 use crate::crypto::rsa::{RsaPrivateKey, RsaPublicKey};
 use crate::crypto::{CryptoError, Result};
-use crate::registry::KeyCompressionType;
+use crate::registry::{CryptographicAlgorithm, KeyCompressionType};
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
+
+const DSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10040.4.1");
 
 const MALFORMED: CryptoError = CryptoError::BadKey("not the DER encoding of such a key");
 const UNKNOWN: CryptoError = CryptoError::Unsupported("algorithm of the key");
@@ -121,7 +125,16 @@ pub(crate) fn parse_pkcs8(bytes: &[u8]) -> Result<PrivateKey> {
         EC => parse_sec1(inner, Some(named_curve(&info.algorithm)?)).map(PrivateKey::Ec),
         ED25519 => Ed25519PrivateKey::new(octets(inner)?).map(PrivateKey::Ed25519),
         X25519 => X25519PrivateKey::new(octets(inner)?).map(PrivateKey::X25519),
-        _ => Err(UNKNOWN),
+        DSA => {
+            let [p, q, g] = dsa_domain(&info.algorithm)?;
+            let x = UintRef::from_der(inner).map_err(|_| MALFORMED)?;
+            DsaPrivateKey::new(p.as_bytes(), q.as_bytes(), g.as_bytes(), x.as_bytes()).map(PrivateKey::Dsa)
+        }
+        oid => {
+            let algorithm = lattice_algorithm(oid).ok_or(UNKNOWN)?;
+            let (seed, expanded) = lattice_choice(inner).map_err(|_| MALFORMED)?;
+            super::lattice(algorithm, seed, expanded)
+        }
     }
 }
 
@@ -142,6 +155,17 @@ pub(crate) fn encode_pkcs8(key: &PrivateKey) -> Result<KeyBytes> {
         }
         PrivateKey::Ed25519(key) => pkcs8_of(ED25519, None, octet_string(key.seed())?.expose()),
         PrivateKey::X25519(key) => pkcs8_of(X25519, None, octet_string(key.scalar())?.expose()),
+        PrivateKey::Dsa(key) => {
+            let x = secret(&uint(key.x().expose())?)?;
+            dsa_parameters(key.public(), |parameters| pkcs8_of(DSA, Some(parameters), x.expose()))
+        }
+        PrivateKey::Dh(_) => Err(CryptoError::Format),
+        PrivateKey::MlKem(key) => {
+            pkcs8_of(key.public().set().oid(), None, chosen(key.seed(), key.expanded())?.expose())
+        }
+        PrivateKey::MlDsa(key) => {
+            pkcs8_of(key.public().set().oid(), None, chosen(key.seed(), key.expanded())?.expose())
+        }
     }
 }
 
@@ -154,7 +178,16 @@ pub(crate) fn parse_spki(bytes: &[u8]) -> Result<PublicKey> {
         EC => EcPublicKey::new(named_curve(&info.algorithm)?, key).map(PublicKey::Ec),
         ED25519 => Ed25519PublicKey::new(key).map(PublicKey::Ed25519),
         X25519 => X25519PublicKey::new(key).map(PublicKey::X25519),
-        _ => Err(UNKNOWN),
+        DSA => {
+            let [p, q, g] = dsa_domain(&info.algorithm)?;
+            let y = UintRef::from_der(key).map_err(|_| MALFORMED)?;
+            DsaPublicKey::new(p.as_bytes(), q.as_bytes(), g.as_bytes(), y.as_bytes()).map(PublicKey::Dsa)
+        }
+        oid => match (MlKemSet::from_oid(oid), MlDsaSet::from_oid(oid)) {
+            (Some(set), _) => MlKemPublicKey::new(set, key).map(PublicKey::MlKem),
+            (_, Some(set)) => MlDsaPublicKey::new(set, key).map(PublicKey::MlDsa),
+            _ => Err(UNKNOWN),
+        },
     }
 }
 
@@ -165,11 +198,66 @@ pub(crate) fn encode_spki(key: &PublicKey, form: KeyCompressionType) -> Result<V
         PublicKey::Ec(key) => spki_of(EC, Some(AnyRef::from(&key.curve().oid())), &key.compressed(form)?),
         PublicKey::Ed25519(key) => spki_of(ED25519, None, key.bytes()),
         PublicKey::X25519(key) => spki_of(X25519, None, key.bytes()),
+        PublicKey::Dsa(key) => {
+            let y = uint(key.y())?.to_der().map_err(|_| MALFORMED)?;
+            dsa_parameters(key, |parameters| spki_of(DSA, Some(parameters), &y))
+        }
+        PublicKey::Dh(_) => Err(CryptoError::Format),
+        PublicKey::MlKem(key) => spki_of(key.set().oid(), None, key.bytes()),
+        PublicKey::MlDsa(key) => spki_of(key.set().oid(), None, key.bytes()),
     }
 }
 
 fn named_curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<EcCurve> {
     EcCurve::from_oid(algorithm.parameters_oid().map_err(|_| CryptoError::Unsupported("curve without a name"))?)
+}
+
+/// Dss-Parms (RFC 3279 §2.3.2): p, q and g, three integers in a sequence.
+type DsaDomain<'a> = [UintRef<'a>; 3];
+
+fn dsa_domain<'a>(algorithm: &AlgorithmIdentifierRef<'a>) -> Result<DsaDomain<'a>> {
+    let numbers: Vec<UintRef<'a>> = algorithm.parameters.ok_or(MALFORMED)?.decode_as().map_err(|_| MALFORMED)?;
+    numbers.try_into().map_err(|_| MALFORMED)
+}
+
+fn dsa_parameters<T>(key: &DsaPublicKey, then: impl FnOnce(AnyRef<'_>) -> Result<T>) -> Result<T> {
+    let (p, q, g) = key.domain();
+    let encoded = [uint(p)?, uint(q)?, uint(g)?].to_der().map_err(|_| MALFORMED)?;
+    then(AnyRef::from_der(&encoded).map_err(|_| MALFORMED)?)
+}
+
+fn lattice_algorithm(oid: ObjectIdentifier) -> Option<CryptographicAlgorithm> {
+    let kem = MlKemSet::from_oid(oid).map(MlKemSet::algorithm);
+    kem.or_else(|| MlDsaSet::from_oid(oid).map(MlDsaSet::algorithm))
+}
+
+/// The tag of `seed [0] IMPLICIT OCTET STRING`.
+const SEED: Tag = Tag::ContextSpecific { constructed: false, number: TagNumber(0) };
+
+/// Seed and expanded key of the choice in RFC 9935 §6 and RFC 9881 §6: a seed, an expanded key, or both.
+#[allow(clippy::type_complexity, reason = "a pair of optional slices")]
+fn lattice_choice(inner: &[u8]) -> Result<(Option<&[u8]>, Option<&[u8]>), pkcs8::der::Error> {
+    let any = AnyRef::from_der(inner)?;
+    match any.tag() {
+        SEED => Ok((Some(any.value()), None)),
+        Tag::OctetString => Ok((None, Some(any.value()))),
+        tag => {
+            tag.assert_eq(Tag::Sequence)?;
+            let mut reader = SliceReader::new(any.value())?;
+            let seed = <&OctetStringRef>::decode(&mut reader)?.as_bytes();
+            let expanded = <&OctetStringRef>::decode(&mut reader)?.as_bytes();
+            reader.finish()?;
+            Ok((Some(seed), Some(expanded)))
+        }
+    }
+}
+
+/// The seed if there is one, else the expanded key.
+fn chosen(seed: Option<&KeyBytes>, expanded: &KeyBytes) -> Result<KeyBytes> {
+    match seed {
+        Some(seed) => secret(&AnyRef::new(SEED, seed.expose()).map_err(|_| MALFORMED)?),
+        None => octet_string(expanded),
+    }
 }
 
 fn pkcs8_of(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, inner: &[u8]) -> Result<KeyBytes> {

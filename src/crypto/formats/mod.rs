@@ -7,6 +7,7 @@ mod transparent;
 use super::ec::{EcPrivateKey, EcPublicKey};
 use super::ed::{Ed25519PrivateKey, Ed25519PublicKey, X25519PrivateKey, X25519PublicKey};
 use super::keys::{PrivateKey, PublicKey, curve_of, is_ec};
+use super::pqc::{self, MlDsaPrivateKey, MlDsaPublicKey, MlDsaSet, MlKemPrivateKey, MlKemPublicKey, MlKemSet};
 use super::{CryptoError, Result};
 use crate::base::{KeyBytes, Value};
 use crate::registry::{CryptographicAlgorithm, KeyCompressionType, KeyFormatType, RecommendedCurve};
@@ -43,7 +44,7 @@ pub struct Hint {
 /// Reads a private key.
 ///
 /// Formats: PKCS#1, PKCS#8, ECPrivateKey, Raw (a private number, seed or scalar; the hint must name the algorithm),
-/// and the Transparent forms, those of 1.0 to 1.2 included.
+/// the Transparent forms, those of 1.0 to 1.2 included, and Seed Private Key (3.0; the hint must name the algorithm).
 pub fn parse_private(format: KeyFormatType, hint: Hint, material: Material<'_>) -> Result<PrivateKey> {
     let key = match (format, material) {
         (KeyFormatType::PKCS_1, Material::Bytes(bytes)) => PrivateKey::Rsa(Box::new(der::rsa_private(bytes)?)),
@@ -52,7 +53,7 @@ pub fn parse_private(format: KeyFormatType, hint: Hint, material: Material<'_>) 
             PrivateKey::Ec(der::parse_sec1(bytes, curve_of(hint.curve, hint.length)?)?)
         }
         (KeyFormatType::Raw, Material::Bytes(bytes)) => raw_private(hint, bytes)?,
-        (format, Material::Structure(fields)) => transparent::parse_private(format, fields)?,
+        (format, Material::Structure(fields)) => transparent::parse_private(format, hint.algorithm, fields)?,
         _ => return Err(CryptoError::Format),
     };
     check(hint, &key.public())?;
@@ -86,6 +87,8 @@ pub fn encode_private(key: &PrivateKey, format: KeyFormatType) -> Result<Encoded
         (KeyFormatType::Raw, PrivateKey::Ec(key)) => KeyBytes::copy_from(key.d().expose()),
         (KeyFormatType::Raw, PrivateKey::Ed25519(key)) => KeyBytes::copy_from(key.seed().expose()),
         (KeyFormatType::Raw, PrivateKey::X25519(key)) => KeyBytes::copy_from(key.scalar().expose()),
+        (KeyFormatType::Raw, PrivateKey::MlKem(key)) => KeyBytes::copy_from(key.expanded().expose()),
+        (KeyFormatType::Raw, PrivateKey::MlDsa(key)) => KeyBytes::copy_from(key.expanded().expose()),
         _ => return transparent::encode_private(key, format).map(Encoded::Structure),
     };
     Ok(Encoded::Bytes(bytes))
@@ -107,6 +110,8 @@ pub fn encode_public(
         (KeyFormatType::Raw, PublicKey::Ec(key)) => key.compressed(compression)?,
         (KeyFormatType::Raw, PublicKey::Ed25519(key)) => key.bytes().to_vec(),
         (KeyFormatType::Raw, PublicKey::X25519(key)) => key.bytes().to_vec(),
+        (KeyFormatType::Raw, PublicKey::MlKem(key)) => key.bytes().to_vec(),
+        (KeyFormatType::Raw, PublicKey::MlDsa(key)) => key.bytes().to_vec(),
         _ => return transparent::encode_public(key, format, compression).map(Encoded::Structure),
     };
     Ok(Encoded::Bytes(KeyBytes::new(bytes)))
@@ -118,6 +123,8 @@ pub fn default_private_format(key: &PrivateKey) -> KeyFormatType {
     match key {
         PrivateKey::Rsa(_) => KeyFormatType::PKCS_1,
         PrivateKey::Ec(_) => KeyFormatType::TransparentECPrivateKey,
+        PrivateKey::Dsa(_) => KeyFormatType::TransparentDSAPrivateKey,
+        PrivateKey::Dh(_) => KeyFormatType::TransparentDHPrivateKey,
         _ => KeyFormatType::PKCS_8,
     }
 }
@@ -128,6 +135,8 @@ pub fn default_public_format(key: &PublicKey) -> KeyFormatType {
     match key {
         PublicKey::Rsa(_) => KeyFormatType::PKCS_1,
         PublicKey::Ec(_) => KeyFormatType::TransparentECPublicKey,
+        PublicKey::Dsa(_) => KeyFormatType::TransparentDSAPublicKey,
+        PublicKey::Dh(_) => KeyFormatType::TransparentDHPublicKey,
         _ => KeyFormatType::X_509,
     }
 }
@@ -144,7 +153,10 @@ fn raw_private(hint: Hint, bytes: &[u8]) -> Result<PrivateKey> {
             let curve = curve_of(hint.curve, hint.length)?.ok_or(CryptoError::MissingParameter("Recommended Curve"))?;
             EcPrivateKey::new(curve, bytes).map(PrivateKey::Ec)
         }
-        _ => Err(CryptoError::Format),
+        algorithm => match (MlKemSet::from_algorithm(algorithm).is_some(), bytes.len()) {
+            (true, pqc::KEM_SEED) | (false, pqc::DSA_SEED) => lattice(algorithm, Some(bytes), None),
+            _ => lattice(algorithm, None, Some(bytes)),
+        },
     }
 }
 
@@ -160,14 +172,39 @@ fn raw_public(hint: Hint, bytes: &[u8]) -> Result<PublicKey> {
             let curve = curve_of(hint.curve, hint.length)?.ok_or(CryptoError::MissingParameter("Recommended Curve"))?;
             EcPublicKey::new(curve, bytes).map(PublicKey::Ec)
         }
-        _ => Err(CryptoError::Format),
+        algorithm => match (MlKemSet::from_algorithm(algorithm), MlDsaSet::from_algorithm(algorithm)) {
+            (Some(set), _) => MlKemPublicKey::new(set, bytes).map(PublicKey::MlKem),
+            (_, Some(set)) => MlDsaPublicKey::new(set, bytes).map(PublicKey::MlDsa),
+            _ => Err(CryptoError::Format),
+        },
     }
+}
+
+/// A lattice key from its seed, its expanded form or both, which must then agree.
+fn lattice(algorithm: CryptographicAlgorithm, seed: Option<&[u8]>, expanded: Option<&[u8]>) -> Result<PrivateKey> {
+    const LACKS: CryptoError = CryptoError::BadKey("neither seed nor key");
+    const WRONG: CryptoError = CryptoError::BadKey("seed and key do not agree");
+    let agrees = |made: &KeyBytes| expanded.is_none_or(|given| given == made.expose());
+    if let Some(set) = MlKemSet::from_algorithm(algorithm) {
+        let Some(seed) = seed else {
+            return MlKemPrivateKey::from_expanded(set, expanded.ok_or(LACKS)?).map(PrivateKey::MlKem);
+        };
+        let key = MlKemPrivateKey::from_seed(set, seed)?;
+        return if agrees(key.expanded()) { Ok(PrivateKey::MlKem(key)) } else { Err(WRONG) };
+    }
+    let set = MlDsaSet::from_algorithm(algorithm).ok_or(CryptoError::Format)?;
+    let Some(seed) = seed else {
+        return MlDsaPrivateKey::from_expanded(set, expanded.ok_or(LACKS)?).map(PrivateKey::MlDsa);
+    };
+    let key = MlDsaPrivateKey::from_seed(set, seed)?;
+    if agrees(key.expanded()) { Ok(PrivateKey::MlDsa(key)) } else { Err(WRONG) }
 }
 
 /// Whether the key is what the key block calls it.
 fn check(hint: Hint, key: &PublicKey) -> Result<()> {
+    let lattice = matches!(key, PublicKey::MlKem(_) | PublicKey::MlDsa(_));
     let fits = hint.algorithm.is_none_or(|algorithm| key.is_called(algorithm))
-        && hint.length.is_none_or(|length| length == key.length())
+        && (lattice || hint.length.is_none_or(|length| length == key.length()))
         && hint.curve.is_none_or(|curve| key.curve() == Some(curve));
     fits.then_some(()).ok_or(CryptoError::BadKey("not of the algorithm, length or curve that is said"))
 }
@@ -175,8 +212,12 @@ fn check(hint: Hint, key: &PublicKey) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::dh::{DhDomain, DhPrivateKey};
+    use crate::crypto::dsa::DsaPrivateKey;
     use crate::crypto::ec::EcCurve;
-    use crate::crypto::testing::{rsa_1024, rsa_2048};
+    use crate::crypto::keys::KeySpec;
+    use crate::crypto::rsa::SoftwareRsa;
+    use crate::crypto::testing::{dsa_2048, rsa_1024, rsa_2048};
     use proptest::prelude::*;
 
     use KeyFormatType as F;
@@ -292,6 +333,51 @@ mod tests {
                 round_trip_public(&public, format, None, hint(&public));
             }
             assert!(matches!(encode_private(&key, F::TransparentECPrivateKey), Err(CryptoError::Format)));
+        }
+    }
+
+    #[test]
+    fn dsa_and_dh() {
+        let key = dsa_2048();
+        let (p, q, g) = key.public().domain();
+        let key = PrivateKey::Dsa(DsaPrivateKey::new(p, q, g, key.x().expose()).unwrap());
+        let public = key.public();
+        for format in [F::PKCS_8, F::TransparentDSAPrivateKey] {
+            round_trip(&key, format, hint(&public));
+        }
+        for format in [F::X_509, F::TransparentDSAPublicKey] {
+            round_trip_public(&public, format, None, hint(&public));
+        }
+        let domain = DhDomain::new(p, g, Some(q), Some(&[2])).unwrap();
+        let dh = PrivateKey::Dh(DhPrivateKey::new(domain, &[7; 32]).unwrap());
+        let first = encode_private(&dh, F::TransparentDHPrivateKey).unwrap();
+        let again = parse_private(F::TransparentDHPrivateKey, hint(&dh.public()), material(&first)).unwrap();
+        assert!(same(&first, &encode_private(&again, F::TransparentDHPrivateKey).unwrap()));
+        let first = encode_public(&dh.public(), F::TransparentDHPublicKey, None).unwrap();
+        let again = parse_public(F::TransparentDHPublicKey, Hint::default(), material(&first)).unwrap();
+        assert!(same(&first, &encode_public(&again, F::TransparentDHPublicKey, None).unwrap()));
+        assert!(matches!(encode_private(&dh, F::PKCS_8), Err(CryptoError::Format)));
+        assert!(matches!(encode_public(&dh.public(), F::X_509, None), Err(CryptoError::Format)));
+    }
+
+    #[test]
+    fn lattice_keys() {
+        for number in 0x39..=0x3E {
+            let algorithm = CryptographicAlgorithm(number);
+            let spec = KeySpec { algorithm, length: None, curve: None, software: SoftwareRsa::Refuse };
+            let key = PrivateKey::generate(&spec).unwrap();
+            let hint = Hint { algorithm: Some(algorithm), length: Some(1), curve: None };
+            for format in [F::PKCS_8, F::Raw, F::SeedPrivateKey] {
+                round_trip(&key, format, hint);
+            }
+            for format in [F::X_509, F::Raw] {
+                round_trip_public(&key.public(), format, None, hint);
+            }
+            // Without its seed a key is written in expanded form, and has no Seed Private Key.
+            let raw = encode_private(&key, F::Raw).unwrap();
+            let key = parse_private(F::Raw, hint, material(&raw)).unwrap();
+            round_trip(&key, F::PKCS_8, hint);
+            assert!(encode_private(&key, F::SeedPrivateKey).is_err());
         }
     }
 

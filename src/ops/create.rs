@@ -110,8 +110,10 @@ impl Op for Create {
         let mut attributes = requested(cx, request.attributes, object_type)?;
         let bits = key_bits(&mut attributes, object_type, cx)?;
         let format = generated_format(&mut attributes)?;
-        let key = KeyBytes::fill(bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits), |bytes| cx.services.entropy.fill(bytes))
-            .map_err(|error| Error::internal("making a key", error))?;
+        let key = KeyBytes::fill(bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits), |bytes| {
+            cx.services.entropy.fill(bytes)
+        })
+        .map_err(|error| Error::internal("making a key", error))?;
         let body = key_body(key, format, &attributes);
         let mut object = cx.new_object(object_type)?;
         object.material.format = Some(format);

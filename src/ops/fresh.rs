@@ -158,7 +158,11 @@ fn quantum_safe(object: &ManagedObject) -> Result<()> {
         }
         _ => true,
     };
-    if safe { Ok(()) } else { Err(Error::new(ResultReason::GeneralFailure, "an object of this kind and length is not quantum safe")) }
+    if safe {
+        Ok(())
+    } else {
+        Err(Error::new(ResultReason::GeneralFailure, "an object of this kind and length is not quantum safe"))
+    }
 }
 
 /// The attributes that the server gives, each only to objects that the table gives it to.

@@ -197,7 +197,7 @@ fn kill() -> Result<()> {
         }
     }
     let objects: usize = memories.iter().map(|memory| memory.objects.len()).sum();
-    println!("{objects} objects survived {KILLS} kills");
+    println!("{objects} objects were acknowledged in {KILLS} kills");
     if objects < KILLS * WORKERS { Err("hardly anything was stored: no load".to_owned()) } else { Ok(()) }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use keyhaven::base::Field;
+use keyhaven::proto::text::version_of;
 use keyhaven::registry::{Tag, Version};
 
 use crate::Result;
@@ -36,12 +37,12 @@ pub fn play(vector: &Vector, transport: &mut dyn Transport, state: &mut State) -
         };
         let request = template::fill(&exchange.request, |name| state.resolve(name))
             .map_err(|error| format!("{}: {error}", place(&template.to_field())))?;
+        let version = version_of(&request.value).unwrap_or(vector.version);
         state.note_request(&request);
-        let answer =
-            transport.exchange(&request, vector.version).map_err(|error| format!("{}: {error}", place(&request)))?;
+        let answer = transport.exchange(&request, version).map_err(|error| format!("{}: {error}", place(&request)))?;
         state.now = now();
         let expected = template::read(&exchange.response)?;
-        let case = Case { stem: &vector.stem, version: vector.version, request: &request, template: &template };
+        let case = Case { stem: &vector.stem, version, request: &request, template: &template };
         let differences = compare(case, &expected, &answer, state);
         if !differences.is_empty() {
             let mut report = format!("{}: {} differences", place(&request), differences.len());

@@ -456,16 +456,10 @@ fn newer_value(tag: Tag, value: &Value, version: Version) -> Option<String> {
         _ => None,
     };
     match value {
-<<<<<<< HEAD
         Value::Structure(fields) => fields
             .iter()
             .filter(|field| field_known(tag, field, version))
             .find_map(|field| newer(field.tag, &field.value)),
-=======
-        Value::Structure(fields) => {
-            fields.iter().filter(|field| field_known(field, version)).find_map(|field| newer(field.tag, &field.value))
-        }
->>>>>>> asymmetric
         leaf => newer(tag, leaf),
     }
 }

@@ -1,7 +1,7 @@
 //! Asymmetric keys as parsed, checked values: what an algorithm needs and a key block tells.
 
 use super::dh::{DhPrivateKey, DhPublicKey};
-use super::digest::{digest, digest_length};
+use super::digest_info::{digest, digest_length};
 use super::dsa::{DsaPrivateKey, DsaPublicKey};
 use super::ec::{EcCurve, EcPrivateKey, EcPublicKey};
 use super::ed::{Ed25519PrivateKey, Ed25519PublicKey, X25519PrivateKey, X25519PublicKey};

@@ -3,7 +3,7 @@
 //! written here.
 
 pub mod dh;
-mod digest;
+mod digest_info;
 pub mod dsa;
 pub mod ec;
 pub mod ed;

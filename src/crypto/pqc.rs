@@ -15,7 +15,7 @@ use ml_dsa::{ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87, VerifyingKey};
 use ml_kem::ExpandedKeyEncoding;
 use pkcs8::ObjectIdentifier;
 
-use super::digest::digest;
+use super::digest_info::digest;
 use super::{CryptoError, Result};
 use crate::base::KeyBytes;
 use crate::registry::{CryptographicAlgorithm, HashingAlgorithm};

@@ -5,7 +5,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::RsaPublicKey;
-use crate::crypto::digest::{digest, digest_info_prefix, digest_length};
+use crate::crypto::digest_info::{digest, digest_info_prefix, digest_length};
 use crate::crypto::{CryptoError, Result};
 use crate::registry::HashingAlgorithm;
 

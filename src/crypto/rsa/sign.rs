@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{
 
 use super::padding::{pkcs1_encode, pss_encode, pss_fits};
 use super::{RsaPrivateKey, RsaPublicKey, SoftwareRsa};
-use crate::crypto::digest::digest_length;
+use crate::crypto::digest_info::digest_length;
 use crate::crypto::keys::Input;
 use crate::crypto::{CryptoError, Result};
 use crate::registry::HashingAlgorithm;

@@ -6,7 +6,7 @@ use rsa::pkcs1::RsaPssParamsOwned;
 use x509_parser::x509::AlgorithmIdentifier;
 
 use super::write::{SEQUENCE, oid, tlv};
-use crate::crypto::digest::hash_of_oid;
+use crate::crypto::digest_info::hash_of_oid;
 use crate::crypto::ec::EcCurve;
 use crate::crypto::keys::{Input, PrivateKey, PublicKey};
 use crate::crypto::operations::AsymmetricParameters;

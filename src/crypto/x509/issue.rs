@@ -7,7 +7,7 @@ use super::certificate::{AlternativeName, Certificate};
 use super::name::Name;
 use super::write::{BIT_STRING, BOOLEAN, OCTET_STRING, SEQUENCE, bit_string, integer, oid, time, tlv};
 use crate::base::Date;
-use crate::crypto::digest::digest;
+use crate::crypto::digest_info::digest;
 use crate::crypto::keys::{Input, PrivateKey};
 use crate::crypto::rsa::SoftwareRsa;
 use crate::crypto::{CryptoError, Result};

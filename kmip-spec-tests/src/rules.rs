@@ -156,7 +156,7 @@ pub static RULES: &[Rule] = &[
         source: "Variable Items: DigestValue of generated objects, and of any with another HashingAlgorithm; a digest over \
                  registered key bytes is reproducible (Reference data)",
         tags: &[Tag::DigestValue],
-        allows: &[Allow::Value],
+        allows: &[Allow::Value, Unbound],
         when: |at| at.tags.contains(&Tag::Digest) && (generated(at) || at.other_hash),
     },
     Rule {
@@ -220,6 +220,16 @@ pub static RULES: &[Rule] = &[
         tags: &[Tag::ObjectGroup],
         allows: &[More],
         when: |at| operation(at) == Some(Operation::GetAttributes) && (at.own == Tag::Attribute || !at.version.is_1x()),
+    },
+    Rule {
+        source: "Response variations: Object Group values not included in the requests: the name in a list of names",
+        tags: &[Tag::AttributeName],
+        allows: &[Missing],
+        when: |at| {
+            operation(at) == Some(Operation::GetAttributeList)
+                && at.value.and_then(Value::as_text) == Some("Object Group")
+                && !at.state.has_sent(Tag::ObjectGroup)
+        },
     },
     Rule {
         source: "Response variations: additional (non-critical) vendor extensions",

@@ -2,7 +2,7 @@
 
 use super::change::{self, Response, refuse, subject};
 use super::{Cx, Op};
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::model::right::Right;
 use crate::model::rules::may_add;
 use crate::proto::attributes::{NewAttribute, check_value};
@@ -27,6 +27,10 @@ impl Op for AddAttribute {
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         let mut object = cx.object(request.id, Right::ModifyAttributes)?;
         let new = request.attribute;
+        if new.index.is_some() {
+            // "Attribute Index SHALL NOT be specified": the server assigns it (1.4 §4.14, table 341).
+            return Err(Error::invalid_field("Add Attribute takes no Attribute Index; the server assigns it"));
+        }
         may_add(&subject(&object, cx), new.tag, &new.value).map_err(refuse(cx))?;
         check_value(&new, cx.version)?;
         let added = change::add(cx, &mut object, new)?;

@@ -9,7 +9,7 @@ use crate::keep::find::Search;
 use crate::keep::{BodyChange, Keep, Kept, Transaction};
 use crate::model::lifecycle::{Event, next};
 use crate::model::right::{Caller, ExportPermit, ObjectFacts, Policy, Release, Right, Verdict, permitted};
-use crate::model::{ManagedObject, attr};
+use crate::model::{ManagedObject, Refusal, attr, rule};
 use crate::proto::id::{Id, IdRef};
 use crate::proto::message::Ephemeral;
 use crate::proto::objects::Body;
@@ -288,7 +288,17 @@ impl<'a> Cx<'a> {
     }
 
     /// Moves the object through its lifecycle, and its attributes with it.
+    ///
+    /// # Errors
+    /// The refusal of the lifecycle; and for an object that has no State in this version, Invalid Object Type, in 1.x
+    /// Illegal Operation (1.4 tables 346 and 347).
     pub fn apply(&self, object: &mut Object, event: Event) -> Result<()> {
+        let has_state = rule(Tag::State).is_some_and(|rule| rule.applies_to(object.object_type, self.version));
+        if !has_state && event != Event::Destroy {
+            let words = format!("a {} has no state in KMIP {}", object.object_type, self.version);
+            let refusal = Refusal::new(ResultReason::InvalidObjectType, ResultReason::IllegalOperation, words);
+            return Err(refusal.into_error(self.version));
+        }
         let after = next(&object.lifecycle(), event, self.now).map_err(|refusal| refusal.into_error(self.version))?;
         object.set_lifecycle(&after);
         Ok(())

@@ -8,7 +8,7 @@ use crate::model::{Attribute, rule};
 use crate::proto::attributes::{AnswerAttributes, Selector};
 use crate::proto::id::{Id, IdRef};
 use crate::proto::wire::structure;
-use crate::registry::{ResultReason, Tag};
+use crate::registry::Tag;
 
 /// Get Attributes.
 pub struct GetAttributes;
@@ -37,7 +37,8 @@ impl Op for GetAttributes {
         let object = cx.object(request.id, Right::ReadAttributes)?;
         let repeated = request.names.iter().enumerate().any(|(at, name)| request.names[..at].contains(name));
         if repeated {
-            return Err(Error::new(ResultReason::InvalidField, "the same attribute is asked for twice"));
+            // 1.4 table 339; 2.1 §6.1.20 has no reason of its own for it.
+            return Err(Error::invalid_message("the same attribute is asked for twice"));
         }
         let attributes = if request.names.is_empty() {
             visible(&object, cx)

@@ -2,7 +2,7 @@
 
 use super::{Cx, HANDLERS, Op};
 use crate::base::{Field, Result, Value};
-use crate::proto::wire::{Write, structure};
+use crate::proto::wire::{Write, missing, structure};
 use crate::registry::{
     AttestationType, ClientRegistrationMethod, CredentialType, CryptographicAlgorithm, DRBGAlgorithm, DestroyAction,
     ObjectType, Operation, ProfileName, ProtectionStorageMask, QueryFunction, RNGAlgorithm, RNGMode,
@@ -14,10 +14,10 @@ use crate::ttlv::{Item, Writer};
 pub struct Query;
 
 structure! {
-    /// What the client wants to know.
+    /// What the client wants to know. The answer is the same for every Object Group.
     pub struct Request<'a> reads {
         many QueryFunction => functions: QueryFunction;
-        opt ObjectGroups => groups: Item<'a>;
+        opt ObjectGroups => _groups: Item<'a>;
     }
 }
 
@@ -64,6 +64,9 @@ impl Op for Query {
     type Response = Response;
 
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
+        if request.functions.is_empty() {
+            return Err(missing(Tag::QueryFunction, Tag::RequestPayload));
+        }
         let asks = |function| request.functions.contains(&function);
         let version = cx.version;
         let mut response = Response::default();

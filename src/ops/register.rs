@@ -133,8 +133,9 @@ fn agree(
     Ok(())
 }
 
-/// Parses a key of a pair once, so that what is stored can be used: wrong numbers are refused here, and what the
-/// client left out is filled in. Formats and algorithms that cannot be parsed are stored as they are.
+/// Parses a key of a pair once: bytes that are not the format they claim are refused here, and what the client left
+/// out is filled in. Formats that are unknown here, and keys that are too weak to use, are kept as they are: a server
+/// stores what it is given (BL-M-12 registers a DSA key of 512 bits).
 fn check_key(attributes: &mut Attributes, object: &Object, body: &Body) -> Result<()> {
     let Some(format) = object.material.format else { return Ok(()) };
     if object.object_type == ObjectType::SymmetricKey {
@@ -146,10 +147,10 @@ fn check_key(attributes: &mut Attributes, object: &Object, body: &Body) -> Resul
         curve: attributes.get(attr::CRYPTOGRAPHIC_DOMAIN_PARAMETERS).and_then(|one| one.recommended_curve),
     };
     let (algorithm, length) = match parse(object.object_type, format, hint, body) {
-        None | Some(Err(CryptoError::Unsupported(_) | CryptoError::Legacy(_) | CryptoError::Format)) => return Ok(()),
-        Some(Err(error)) => {
+        Some(Err(error @ (CryptoError::BadData(_) | CryptoError::BadParameters(_)))) => {
             return Err(Error::invalid_field(format!("the key cannot be read as {format}: {error}")));
         }
+        None | Some(Err(_)) => return Ok(()),
         Some(Ok(Parsed::Private(key))) => (key.algorithm(), key.length()),
         Some(Ok(Parsed::Public(key))) => (key.algorithm(), key.length()),
     };

@@ -407,7 +407,7 @@ const OLDER_REASON: &[(ResultReason, ResultReason)] = &[
     (ResultReason::ServerLimitExceeded, ResultReason::GeneralFailure),
     (ResultReason::UnknownEnumeration, ResultReason::InvalidField),
     (ResultReason::UnknownMessageExtension, ResultReason::FeatureNotSupported),
-    (ResultReason::UnknownTag, ResultReason::InvalidMessage),
+    (ResultReason::UnknownTag, ResultReason::InvalidField),
     (ResultReason::UnsupportedCryptographicParameters, ResultReason::InvalidField),
     (ResultReason::UnsupportedProtocolVersion, ResultReason::InvalidMessage),
     (ResultReason::WrappingObjectArchived, ResultReason::ObjectArchived),

@@ -26,14 +26,29 @@ pub fn wrong_type(item: &Item<'_>, expected: impl std::fmt::Display) -> Error {
     ))
 }
 
-/// The item does not belong where it stands.
+/// The item does not belong where it stands. In 1.x an unknown field is an invalid one (1.4 §11.1); 2.x tells a tag
+/// that nobody knows from one in the wrong place (2.1 §11.46).
 pub fn unexpected(item: &Item<'_>, inside: Tag, version: Version) -> Error {
-    let fault = match item.tag.row() {
-        None => "no version of KMIP has this tag",
-        Some(row) if !row.known_in(version) => "the protocol version of the request does not have it",
-        Some(_) => "it does not belong there",
+    let (fault, reason) = match item.tag.row() {
+        None => ("no version of KMIP has this tag", ResultReason::UnknownTag),
+        Some(row) if !row.known_in(version) => {
+            ("the protocol version of the request does not have it", ResultReason::UnknownTag)
+        }
+        Some(_) => ("it does not belong there", ResultReason::InvalidMessage),
     };
-    Error::invalid_message(format!("{} in {inside} (byte {}): {fault}", item.tag, item.offset))
+    let reason = if version.is_1x() { ResultReason::InvalidField } else { reason };
+    Error::new(reason, format!("{} in {inside} (byte {}): {fault}", item.tag, item.offset))
+}
+
+/// An item that is left when all fields are read: one of ours is out of order or stands twice, another is unexpected.
+pub fn stray(item: &Item<'_>, inside: Tag, ours: &[Tag], version: Version) -> Error {
+    if ours.contains(&item.tag) && item.tag.known_in(version) {
+        return Error::invalid_message(format!(
+            "{} in {inside} (byte {}) is out of order or stands there twice",
+            item.tag, item.offset
+        ));
+    }
+    unexpected(item, inside, version)
 }
 
 /// The item stands there twice.
@@ -225,7 +240,7 @@ macro_rules! structure {
         }
     };
     (@read_fn $life:lifetime $($kind:ident $Tag:ident $(| $Other:ident)* => $field:ident : $Type:ty;)*) => {
-        #[allow(unused_mut, unused_variables, clippy::never_loop, reason = "structures without fields")]
+        #[allow(unused_mut, unused_variables, reason = "structures without fields")]
         fn read(
             item: &$crate::ttlv::Item<$life>,
             version: $crate::registry::Version,
@@ -234,14 +249,17 @@ macro_rules! structure {
                 return Err($crate::proto::wire::wrong_type(item, "a structure"));
             }
             $(let mut $field: $crate::proto::wire::structure!(@slot $kind $Type) = Default::default();)*
-            for child in item.children() {
-                let known = child.tag.known_in(version);
-                match child.tag {
-                    $($crate::registry::Tag::$Tag $(| $crate::registry::Tag::$Other)* if known => {
-                        $crate::proto::wire::structure!(@fill $kind $field child version);
-                    })*
-                    _ => return Err($crate::proto::wire::unexpected(&child, item.tag, version)),
-                }
+            let mut children = item.children().peekable();
+            // "All structures SHALL have all of their fields encoded in the order in which they appear" (1.4 §9.1.1.2).
+            $(while let Some(child) = children.next_if(|child| {
+                matches!(child.tag, $crate::registry::Tag::$Tag $(| $crate::registry::Tag::$Other)*)
+                    && child.tag.known_in(version)
+            }) {
+                $crate::proto::wire::structure!(@fill $kind $field child version);
+            })*
+            if let Some(stray) = children.next() {
+                let ours = [$($crate::registry::Tag::$Tag, $($crate::registry::Tag::$Other,)*)*];
+                return Err($crate::proto::wire::stray(&stray, item.tag, &ours, version));
             }
             Ok(Self { $($field: $crate::proto::wire::structure!(@take $kind $field item $Tag),)* })
         }

@@ -1,6 +1,8 @@
 //! The `keyhaven` program as scripts see it: files, exit codes, words. The client is tried against a small TLS server
 //! of this file that answers what a test tells it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;

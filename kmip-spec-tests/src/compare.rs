@@ -261,7 +261,8 @@ impl<'a> Comparer<'a> {
                     free[at] = false;
                     self.item(want, fields[at].0, key.effective);
                 }
-                None if rule.allows.contains(&Allow::Missing) => {}
+                None if rule.allows.contains(&Allow::Missing)
+                    || self.rule_of_child(key, literal(want).as_ref(), Allow::Missing).is_some() => {}
                 None => self.missing_child(want),
             }
         }

@@ -57,6 +57,11 @@ impl Op for Get {
             ));
         }
         available(&object, cx)?;
+        // Keys are given as they were registered, which is what Not Wrapped and As Registered mean for plain ones.
+        let not_here = request.wrap_type == Some(KeyWrapType::NotWrapped) && object.material.wrapping.is_some();
+        if not_here {
+            return Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "the object was registered wrapped"));
+        }
         if request.wrapping.is_some() {
             return Err(Error::new(ResultReason::FeatureNotSupported, "this server does not wrap keys on Get yet"));
         }

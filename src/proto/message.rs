@@ -127,6 +127,9 @@ impl<'a> Request<'a> {
             time_stamp: wire.time_stamp,
         };
         if let Some(stray) = items.iter().find(|item| item.tag != Tag::BatchItem) {
+            if stray.tag == Tag::RequestHeader {
+                return Err(fail(version)(repeated(stray)));
+            }
             return Err(fail(version)(unexpected(stray, message.tag, version)));
         }
         check_count(wire.batch_count, items.len(), version, limits).map_err(fail(version))?;

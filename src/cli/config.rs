@@ -340,7 +340,7 @@ impl Default for Tls {
             minimum_version: TlsVersion::V1_2,
             accepted_fingerprints: Vec::new(),
             handshake_seconds: 10,
-            idle_seconds: 3600,
+            idle_seconds: 900,
         }
     }
 }

@@ -118,7 +118,8 @@ impl KeyService {
             store: Arc::new(store),
             root: Arc::new(root),
             policy: Arc::new(Ownership { strangers }),
-            identity: Identity::new(rules.collect(), config.identity.operators.clone(), users.clone()),
+            identity: Identity::new(rules.collect(), config.identity.operators.clone(), users.clone())
+                .with_enrolled(config.tls.accepted_fingerprints.iter().map(|one| hex(&one.0))),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             limits: config.limits(),

@@ -42,6 +42,7 @@ pub trait Passwords: Send + Sync {
 /// How callers are named.
 pub struct Identity {
     rules: Vec<Rule>,
+    enrolled: HashSet<String>,
     operators: HashSet<String>,
     passwords: Arc<dyn Passwords>,
     verified: Verified,
@@ -59,14 +60,25 @@ pub struct Peer {
 impl Identity {
     /// Names callers by these rules, in order. Callers among `operators` may see all objects.
     pub fn new(rules: Vec<Rule>, operators: impl IntoIterator<Item = String>, passwords: Arc<dyn Passwords>) -> Self {
-        Self { rules, operators: operators.into_iter().collect(), passwords, verified: Verified::new() }
+        let operators = operators.into_iter().collect();
+        Self { rules, enrolled: HashSet::new(), operators, passwords, verified: Verified::new() }
+    }
+
+    /// Certificates that are accepted by their SHA-256 alone, in hex: nobody vouches for the names in them, so their
+    /// clients are named by the fingerprint, whatever the rules say.
+    #[must_use]
+    pub fn with_enrolled(mut self, fingerprints: impl IntoIterator<Item = String>) -> Self {
+        self.enrolled = fingerprints.into_iter().collect();
+        self
     }
 
     /// Whom a client's certificate names; the error is a line for the log.
     pub fn peer(&self, certificate: &[u8], address: SocketAddr) -> std::result::Result<Peer, String> {
         let (_, parsed) = X509Certificate::from_der(certificate)
             .map_err(|error| format!("the client certificate cannot be read: {error}"))?;
-        let name = self.rules.iter().find_map(|rule| named(*rule, &parsed, certificate)).ok_or_else(|| {
+        let fingerprint = Some(fingerprint(certificate)).filter(|one| self.enrolled.contains(one));
+        let by_rule = || self.rules.iter().find_map(|rule| named(*rule, &parsed, certificate));
+        let name = fingerprint.or_else(by_rule).ok_or_else(|| {
             format!(
                 "the certificate of {} holds nothing that an identity rule looks for; add a rule such as `fingerprint`",
                 parsed.subject()
@@ -145,11 +157,12 @@ fn named(rule: Rule, certificate: &X509Certificate<'_>, der: &[u8]) -> Option<St
             GeneralName::URI(name) => Some((*name).to_owned()),
             _ => None,
         }),
-        Rule::Fingerprint => {
-            let hash = digest::digest(&digest::SHA256, der);
-            Some(hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
-        }
+        Rule::Fingerprint => Some(fingerprint(der)),
     }
+}
+
+fn fingerprint(certificate: &[u8]) -> String {
+    digest::digest(&digest::SHA256, certificate).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Passwords that were right a short time ago, as keyed hashes: a client that sends its password in every request

@@ -122,7 +122,10 @@ impl KeyService {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             limits: config.limits(),
-            settings: Settings { interop: config.policy.interop, ..Settings::default() },
+            settings: Settings {
+                interop: config.policy.interop,
+                legacy_algorithms: config.policy.legacy_algorithms,
+                ..Settings::default() },
             durable_reads: config.audit.durable_reads,
         })
         .map_err(|error| Failure::failed(error.to_string()))?;

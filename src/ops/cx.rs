@@ -42,15 +42,17 @@ pub struct Settings {
     pub interop: bool,
     /// Lease Time of new objects, in seconds (1.4 §3.20).
     pub lease_seconds: u32,
-    /// Whether broken and short algorithms may be used, and RSA in software.
+    /// Whether broken and short algorithms may be used.
     pub legacy_algorithms: bool,
+    /// Whether private RSA keys work in software where the provider lacks a combination of parameters.
+    pub software_rsa: bool,
     /// Whether deactivated and compromised keys still decrypt and verify (2.1 §4.57).
     pub after_life: AfterLife,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { interop: true, lease_seconds: 3600, legacy_algorithms: false, after_life: AfterLife::Closed }
+        Self { interop: true, lease_seconds: 3600, legacy_algorithms: false, software_rsa: true, after_life: AfterLife::Closed }
     }
 }
 

@@ -29,6 +29,9 @@ const INLINE_BYTES: usize = 256 * 1024;
 /// Longest RSA or DSA key, in bits, that is worked with between other requests.
 const INLINE_BITS: i32 = 4096;
 
+/// Shortest RSA key, in bits, that still protects (SP 800-131A).
+const MODERN_RSA_BITS: i32 = 2048;
+
 /// An object that is used as a key.
 pub struct Using {
     /// The object.
@@ -111,6 +114,10 @@ impl Using {
         };
         if bits > INLINE_BITS {
             cx.block()?;
+        }
+        let rsa = matches!(key, Key::Private(PrivateKey::Rsa(_)) | Key::Public(PublicKey::Rsa(_)));
+        if rsa && bits < MODERN_RSA_BITS && self.purpose.protects() {
+            permit(cx, Ok((Standing::Legacy, "RSA keys below 2048 bits")))?;
         }
         Ok(key)
     }
@@ -202,9 +209,9 @@ pub fn permit(cx: &Cx<'_>, standing: crate::crypto::Result<(Standing, &'static s
     Ok(provider(cx).permit(standing, name)?)
 }
 
-/// RSA in software serves the rare combinations; it is bound to the same consent as legacy algorithms.
+/// Whether RSA may work in software, which serves the rare combinations of parameters.
 pub fn software(cx: &Cx<'_>) -> SoftwareRsa {
-    if cx.services.settings.legacy_algorithms { SoftwareRsa::Allow } else { SoftwareRsa::Refuse }
+    if cx.services.settings.software_rsa { SoftwareRsa::Allow } else { SoftwareRsa::Refuse }
 }
 
 /// What a stream belongs to.

@@ -20,6 +20,12 @@ pub struct Limits {
     pub object_bytes_max: usize,
     /// How often a request is run again when its objects changed under it.
     pub conflict_retries_max: usize,
+    /// Most operations in parts that one caller may have open.
+    pub streams_max: usize,
+    /// Most bytes that all operations in parts together hold back until their last part.
+    pub stream_bytes_max: usize,
+    /// Longest time between two parts of an operation, in seconds.
+    pub stream_seconds_max: u32,
 }
 
 impl Default for Limits {
@@ -33,6 +39,9 @@ impl Default for Limits {
             attributes_max: 512,
             object_bytes_max: 1024 * 1024,
             conflict_retries_max: 64,
+            streams_max: 64,
+            stream_bytes_max: 64 * 1024 * 1024,
+            stream_seconds_max: 600,
         }
     }
 }

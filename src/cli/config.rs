@@ -199,6 +199,10 @@ pub struct Policy {
     pub interop: bool,
     /// Whether broken and short algorithms may be used.
     pub legacy_algorithms: bool,
+    /// Whether RSA keys work in software where the faster provider lacks a combination.
+    pub software_rsa: bool,
+    /// Whether deactivated and compromised keys still decrypt and verify.
+    pub process_after_deactivation: bool,
 }
 
 /// What a client reads about an object that it may not use.
@@ -382,7 +386,13 @@ impl Default for Identity {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { strangers: Strangers::NotFound, interop: true, legacy_algorithms: false }
+        Self {
+            strangers: Strangers::NotFound,
+            interop: true,
+            legacy_algorithms: false,
+            software_rsa: true,
+            process_after_deactivation: false,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::base::{Buffer, Limits, Pin};
 use crate::gate::identity::{Identity, Passwords, Peer, Rule};
 use crate::gate::policy::{Ownership, Strangers};
 use crate::gate::{self, Core, Parts};
+use crate::model::usage::AfterLife;
 use crate::ops::Settings;
 use crate::proto::text;
 use crate::serve::{
@@ -123,7 +124,16 @@ impl KeyService {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             limits: config.limits(),
-            settings: Settings { interop: config.policy.interop, ..Settings::default() },
+            settings: Settings {
+                interop: config.policy.interop,
+                legacy_algorithms: config.policy.legacy_algorithms,
+                software_rsa: config.policy.software_rsa,
+                after_life: if config.policy.process_after_deactivation {
+                    AfterLife::MayProcess
+                } else {
+                    AfterLife::Closed
+                },
+                ..Settings::default() },
             durable_reads: config.audit.durable_reads,
         })
         .map_err(|error| Failure::failed(error.to_string()))?;

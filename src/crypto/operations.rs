@@ -86,6 +86,14 @@ impl AsymmetricParameters<'_> {
         Ok((hash.unwrap_or_else(|| usual_hash(key)), padding))
     }
 
+    /// The hash whose digest a signature by this key is made of; None where the data itself is signed.
+    pub fn signed_digest(&self, key: &PublicKey) -> Result<Option<HashingAlgorithm>> {
+        match key {
+            PublicKey::Rsa(_) | PublicKey::Ec(_) | PublicKey::Dsa(_) => self.signature(key).map(|(hash, _)| Some(hash)),
+            _ => Ok(None),
+        }
+    }
+
     fn rsa_signature(&self, key: &PublicKey) -> Result<RsaSignature> {
         let (hash, padding) = self.signature(key)?;
         match padding.unwrap_or(PaddingMethod::PSS) {

@@ -19,6 +19,7 @@ use self::open::{OpenError, open_or_create_seal};
 use crate::base::{Buffer, Clock, Date, Entropy, Error, Limits, Result};
 use crate::keep::{Keep, Transaction};
 use crate::model::right::{Caller, Policy};
+use crate::ops::streams::{Open, Streams};
 use crate::ops::{Cx, Services, Settings};
 use crate::proto::message::{BatchItem, Refused, Request, ResponseHead, ResponseHeader};
 use crate::registry::{Operation, ResultReason, ResultStatus, Tag, Version};
@@ -92,10 +93,11 @@ impl std::fmt::Display for CoreError {
 impl std::error::Error for CoreError {}
 
 /// An answer that was written but not committed.
-struct Attempt {
+struct Attempt<'a> {
     transaction: Transaction,
+    streams: Open<'a>,
     done: Vec<Done>,
-    caller: Caller,
+    caller: &'a Caller,
     client_correlation: String,
     version: Version,
 }
@@ -117,6 +119,7 @@ impl Core {
                 entropy: parts.entropy,
                 limits: parts.limits,
                 settings: parts.settings,
+                streams: Streams::default(),
             },
             identity: parts.identity,
             clock: parts.clock,
@@ -211,13 +214,14 @@ impl Core {
             Err(refused) => return self.answer_refused(refused, peer, now, correlation, out),
         };
         let version = request.header.version;
-        let attempt = match self.prepare(&request, peer, now, may_block) {
-            Ok(caller) => self.run(&request, caller, now, may_block, correlation, out)?,
+        let caller = match self.prepare(&request, peer, now, may_block) {
+            Ok(caller) => caller,
             Err(error) if error.is_would_block() => return Err(error),
             Err(error) => {
                 return self.answer_refused(Refused { version, error }, peer, now, correlation, out);
             }
         };
+        let attempt = self.run(&request, &caller, now, may_block, correlation, out)?;
         let too_large = request.header.maximum_response_size.is_some_and(|maximum| out.len() > maximum);
         if too_large {
             let error = Error::new(ResultReason::ResponseTooLarge, "the answer is longer than Maximum Response Size");
@@ -237,31 +241,31 @@ impl Core {
     }
 
     /// Runs the batch and writes the answer.
-    fn run(
-        &self,
+    fn run<'a>(
+        &'a self,
         request: &Request<'_>,
-        caller: Caller,
+        caller: &'a Caller,
         now: (Date, i64),
         may_block: bool,
         correlation: &str,
         out: &mut Writer,
-    ) -> Result<Attempt> {
+    ) -> Result<Attempt<'a>> {
         let version = request.header.version;
         let mark = out.begin(Tag::ResponseMessage);
         let count_at = header(version, now.0, correlation).write(out);
-        let mut cx = Cx::new(&self.services, &caller, version, now, may_block);
+        let mut cx = Cx::new(&self.services, caller, version, now, may_block);
         let done = batch::run(request, &mut cx, out)?;
-        let transaction = cx.into_transaction();
+        let (transaction, streams) = cx.into_transaction();
         if let Some(at) = count_at {
             out.patch_four(at, done.len() as u32);
         }
         out.end(mark);
         let client_correlation = request.header.client_correlation_value.unwrap_or_default().to_owned();
-        Ok(Attempt { transaction, done, caller, client_correlation, version })
+        Ok(Attempt { transaction, streams, done, caller, client_correlation, version })
     }
 
     /// The commit: everything the batch staged and one audit entry for each of its items, together.
-    fn commit(&self, attempt: Attempt, peer: &Peer, now: (Date, i64), correlation: &str) -> Result<Sequence> {
+    fn commit(&self, attempt: Attempt<'_>, peer: &Peer, now: (Date, i64), correlation: &str) -> Result<Sequence> {
         let mut journal = Vec::with_capacity(160 * attempt.done.len());
         for done in &attempt.done {
             log_failure(done, &attempt, peer, correlation);
@@ -285,6 +289,7 @@ impl Core {
         let reads_only = attempt.transaction.is_empty();
         let seen = attempt.transaction.seen;
         let committed = self.services.keep.commit(attempt.transaction, journal)?;
+        attempt.streams.settle();
         Ok(if reads_only && !self.durable_reads { seen } else { seen.max(committed) })
     }
 
@@ -405,7 +410,7 @@ fn header(version: Version, now: Date, correlation: &str) -> ResponseHeader<'_> 
     ResponseHeader { version, time_stamp: now, server_correlation_value: correlation, attestation_types: &[] }
 }
 
-fn log_failure(done: &Done, attempt: &Attempt, peer: &Peer, correlation: &str) {
+fn log_failure(done: &Done, attempt: &Attempt<'_>, peer: &Peer, correlation: &str) {
     let Some(reason) = done.reason else { return };
     let (caller, address, operation) = (&*attempt.caller.name, &peer.address, done.operation);
     match &done.cause {

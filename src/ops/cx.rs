@@ -4,10 +4,13 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use super::streams::{Open, Streams};
+use super::using::data::Outputs;
 use crate::base::{Date, Entropy, Error, Limits, Result};
 use crate::keep::find::Search;
 use crate::keep::{BodyChange, Keep, Kept, Transaction};
 use crate::model::lifecycle::{Event, next};
+use crate::model::usage::AfterLife;
 use crate::model::right::{Caller, ExportPermit, ObjectFacts, Policy, Release, Right, Verdict, permitted};
 use crate::model::{ManagedObject, Refusal, attr, rule};
 use crate::proto::id::{Id, IdRef};
@@ -28,6 +31,8 @@ pub struct Services {
     pub limits: Limits,
     /// What the operator chose.
     pub settings: Settings,
+    /// Operations in parts.
+    pub streams: Streams,
 }
 
 /// What the operator chose, as far as operations look at it.
@@ -37,11 +42,17 @@ pub struct Settings {
     pub interop: bool,
     /// Lease Time of new objects, in seconds (1.4 §3.20).
     pub lease_seconds: u32,
+    /// Whether broken and short algorithms may be used.
+    pub legacy_algorithms: bool,
+    /// Whether private RSA keys work in software where the provider lacks a combination of parameters.
+    pub software_rsa: bool,
+    /// Whether deactivated and compromised keys still decrypt and verify (2.1 §4.57).
+    pub after_life: AfterLife,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { interop: true, lease_seconds: 3600 }
+        Self { interop: true, lease_seconds: 3600, legacy_algorithms: false, software_rsa: true, after_life: AfterLife::Closed }
     }
 }
 
@@ -100,6 +111,10 @@ pub struct Cx<'a> {
     pub operation: Operation,
     /// Output of this operation that is not to leave the server.
     pub ephemeral: Option<Ephemeral>,
+    /// What the operations of this batch gave out.
+    pub outputs: Outputs,
+    /// The operations in parts that this request works on.
+    pub streams: Open<'a>,
     transaction: Transaction,
     placeholder: Option<Box<str>>,
     answered: Vec<Answered>,
@@ -124,6 +139,8 @@ impl<'a> Cx<'a> {
             may_block,
             operation: Operation(0),
             ephemeral: None,
+            outputs: Outputs::default(),
+            streams: Open::new(&services.streams),
             transaction: Transaction::default(),
             placeholder: None,
             answered: Vec::new(),
@@ -384,6 +401,7 @@ impl<'a> Cx<'a> {
 
     /// The batch is undone.
     pub(crate) fn discard_all(&mut self) {
+        self.streams.undo();
         self.transaction.discard_all();
     }
 
@@ -393,9 +411,9 @@ impl<'a> Cx<'a> {
         touched.join(" ")
     }
 
-    /// What is to be committed.
-    pub(crate) fn into_transaction(self) -> Transaction {
-        self.transaction
+    /// What is to be committed, and what is to be settled when it is.
+    pub(crate) fn into_transaction(self) -> (Transaction, Open<'a>) {
+        (self.transaction, self.streams)
     }
 }
 

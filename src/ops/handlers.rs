@@ -30,6 +30,15 @@ handlers! {
     destroy::Destroy;
     query::Query;
     discover_versions::DiscoverVersions;
+    encrypt::Encrypt;
+    decrypt::Decrypt;
+    sign::Sign;
+    signature_verify::SignatureVerify;
+    mac::MAC;
+    mac_verify::MACVerify;
+    rng_retrieve::RNGRetrieve;
+    rng_seed::RNGSeed;
+    hash::Hash;
     log::Log;
     adjust_attribute::AdjustAttribute;
     set_attribute::SetAttribute;

@@ -152,7 +152,7 @@ pub struct Capability;
 impl Write for Capability {
     fn write(&self, tag: Tag, out: &mut Writer, version: Version) {
         out.structure(tag, |out| {
-            out.boolean(Tag::StreamingCapability, false);
+            out.boolean(Tag::StreamingCapability, true);
             out.boolean(Tag::AsynchronousCapability, false);
             out.boolean(Tag::AttestationCapability, false);
             if Tag::BatchUndoCapability.known_in(version) {

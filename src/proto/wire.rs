@@ -2,7 +2,7 @@
 //! declares a structure by its fields, from which both follow. A field is declared once: its tag, whether it must be
 //! there, and its type. The versions that know a field are those of its tag, unless the row says otherwise.
 
-use crate::base::{BigInt, Date, Error, KeyBytes, Result, Value};
+use crate::base::{BigInt, Buffer, Date, Error, KeyBytes, Result, Value};
 use crate::registry::{ItemType, ResultReason, Tag, Version, WireNumber};
 use crate::ttlv::{Item, Writer};
 
@@ -148,6 +148,7 @@ write_scalars! {
     Box<str> => |value, tag, out| out.text(tag, value);
     Value => |value, tag, out| out.value(tag, value);
     KeyBytes => |value, tag, out| out.byte_string(tag, value.expose());
+    Buffer => |value, tag, out| out.byte_string(tag, value);
 }
 
 impl<T: WireNumber> Write for T {

@@ -81,6 +81,11 @@ impl Encryption {
         Ok(Self { work, iv, iv_made, tag_length })
     }
 
+    /// Whether the parts are collected until the last one.
+    pub fn collects(&self) -> bool {
+        matches!(self.work, Work::Whole(_))
+    }
+
     /// The IV, where it was made here: the answer to the first part carries it.
     pub fn iv(&self) -> Option<&[u8]> {
         self.iv_made.then_some(&self.iv)
@@ -149,6 +154,11 @@ impl Decryption {
             _ => Work::Plain(Plain::new(parameters, mode, Direction::Decrypt, key, &iv)?),
         };
         Ok(Self { work, parameters: parameters.clone() })
+    }
+
+    /// Whether the parts are collected until the last one.
+    pub fn collects(&self) -> bool {
+        matches!(self.work, Work::Whole(_))
     }
 
     /// Takes the next part, gives the plaintext that is ready: none for authenticated modes.

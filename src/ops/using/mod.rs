@@ -1,0 +1,252 @@
+//! What the operations that use a key have in common: the checks before it, the key itself, and what is counted
+//! (1.4 §4.29 to §4.34, 2.1 §6.1.11 and its siblings).
+
+pub mod data;
+pub mod parameters;
+
+use super::fresh::{Parsed, parsed};
+use super::get::available;
+use super::streams::{Facts, Output, Part, Stepper, Work};
+use super::{Cx, Object, symmetric};
+use crate::base::{Error, KeyBytes, Result};
+use crate::crypto::keys::{PrivateKey, PublicKey};
+use crate::crypto::rsa::SoftwareRsa;
+use crate::crypto::x509::Certificate;
+use crate::crypto::{CryptoError, Provider, Standing};
+use crate::model::refusal::Refusal;
+use crate::model::right::Right;
+use crate::model::usage::{Use, may_use};
+use crate::model::values::{CryptographicParameters, UsageLimits};
+use crate::model::{Key as AttributeKey, attr};
+use crate::proto::id::{Id, IdRef};
+use crate::proto::objects::BodyKind;
+use crate::registry::{ObjectType, ResultReason, UsageLimitsUnit, Version};
+use parameters::{Requested, effective};
+
+/// Longest data that is worked on between other requests; longer data goes to a thread that may block.
+const INLINE_BYTES: usize = 256 * 1024;
+
+/// Longest RSA or DSA key, in bits, that is worked with between other requests.
+const INLINE_BITS: i32 = 4096;
+
+/// Shortest RSA key, in bits, that still protects (SP 800-131A).
+const MODERN_RSA_BITS: i32 = 2048;
+
+/// An object that is used as a key.
+pub struct Using {
+    /// The object.
+    pub object: Object,
+    /// The parameters that hold.
+    pub parameters: CryptographicParameters,
+    purpose: Use,
+}
+
+/// The key itself.
+pub enum Key {
+    /// Of a Symmetric Key or Secret Data.
+    Secret(KeyBytes),
+    /// Of a Private Key.
+    Private(PrivateKey),
+    /// Of a Public Key or Certificate.
+    Public(PublicKey),
+}
+
+impl Using {
+    /// The object of a request, once everything permits the use: policy, type, archive, state, dates, usage mask. A
+    /// later part of a stream goes on with the stream's key and parameters; the checks are made again.
+    pub fn new(
+        cx: &mut Cx<'_>,
+        id: Option<IdRef<'_>>,
+        requested: Option<Requested>,
+        part: Part,
+        purpose: Use,
+    ) -> Result<Self> {
+        let facts = match part {
+            Part::Whole | Part::First => None,
+            Part::Next(token) | Part::Last(token) => Some(facts(cx, token)?),
+        };
+        let object = match (&facts, id) {
+            (Some(facts), None) => cx.object_by_id(&facts.key, Right::Use)?,
+            (_, id) => cx.object(id, Right::Use)?,
+        };
+        if facts.as_ref().is_some_and(|facts| facts.key != object.id) {
+            return Err(Error::invalid_field("the Correlation Value belongs to an operation with another key"));
+        }
+        suits(object.object_type, purpose).map_err(|refusal| refusal.into_error(cx.version))?;
+        available(&object, cx)?;
+        may_use(&object.attributes, purpose, cx.now, cx.services.settings.after_life)
+            .map_err(|refusal| refusal.into_error(cx.version))?;
+        let parameters = match facts {
+            Some(facts) => facts.parameters,
+            None => effective(&object, requested, purpose),
+        };
+        Ok(Self { object, parameters, purpose })
+    }
+
+    /// The key.
+    ///
+    /// # Errors
+    /// Key Value Not Present; Bad Cryptographic Parameters for a key that cannot be taken apart.
+    pub fn key(&self, cx: &mut Cx<'_>) -> Result<Key> {
+        const BAD: CryptoError = CryptoError::BadKey("it is not of an algorithm and format that this server uses");
+        let absent = |words| Err(Error::new(ResultReason::KeyValueNotPresent, words));
+        let Some(body) = cx.body(&self.object)? else {
+            return absent("the server does not hold this object's key value");
+        };
+        if body.kind == BodyKind::Wrapped {
+            return absent("the client wrapped this object's key value; this server cannot use it");
+        }
+        let key = match self.object.object_type {
+            ObjectType::Certificate => {
+                Key::Public(Certificate::parse(body.bytes.expose())?.public_key.ok_or(BAD)?)
+            }
+            ObjectType::PrivateKey | ObjectType::PublicKey => match parsed(&self.object, &body) {
+                Some(Parsed::Private(key)) => Key::Private(key),
+                Some(Parsed::Public(key)) => Key::Public(key),
+                None => return Err(BAD.into()),
+            },
+            _ => Key::Secret(symmetric::raw(&body).ok_or(BAD)?),
+        };
+        let bits = match &key {
+            Key::Secret(_) => 0,
+            Key::Private(key) => key.length(),
+            Key::Public(key) => key.length(),
+        };
+        if bits > INLINE_BITS {
+            cx.block()?;
+        }
+        let rsa = matches!(key, Key::Private(PrivateKey::Rsa(_)) | Key::Public(PublicKey::Rsa(_)));
+        if rsa && bits < MODERN_RSA_BITS && self.purpose.protects() {
+            permit(cx, Ok((Standing::Legacy, "RSA keys below 2048 bits")))?;
+        }
+        Ok(key)
+    }
+
+    /// Counts the use: "the server SHALL obtain an allocation from the current Usage Limits value prior to performing
+    /// the operation" (2.1 §6.1.17), and the counters of 3.0 go up. Gives the identifier for the answer.
+    ///
+    /// # Errors
+    /// Permission Denied if the limits do not leave that much.
+    pub fn charge(&mut self, cx: &mut Cx<'_>, bytes: usize, part: Part) -> Result<Id> {
+        let mut changed = false;
+        if self.purpose.protects()
+            && let Some(limits) = self.object.attributes.get::<UsageLimits>(attr::USAGE_LIMITS)
+            // A stream is one use of the key.
+            && (part.begins() || limits.unit != UsageLimitsUnit::Object)
+        {
+            let limits = limits.after_use(bytes).map_err(|refusal| refusal.into_error(cx.version))?;
+            self.object.attributes.set(attr::USAGE_LIMITS, limits);
+            changed = true;
+        }
+        if let Some(counter) = counter(self.purpose)
+            && part.begins()
+            && cx.version >= Version::V3_0
+        {
+            let count = self.object.attributes.get(counter).unwrap_or(0);
+            self.object.attributes.set(counter, count.saturating_add(1));
+            changed = true;
+        }
+        if changed { cx.save(self.object.clone()) } else { Ok(Id(self.object.id.clone())) }
+    }
+
+    /// What a new stream belongs to.
+    pub fn facts(&self) -> Facts {
+        Facts { key: self.object.id.clone(), parameters: self.parameters.clone() }
+    }
+
+    /// The object's Cryptographic Algorithm cannot be used with this operation.
+    pub fn wrong_key<T>(&self) -> Result<T> {
+        Err(CryptoError::BadKey("a key of this kind has no such operation").into())
+    }
+}
+
+/// The attribute that counts a use, for requests of 3.0 and later. Earlier versions have no such attribute, and a
+/// write to the store for each of their reads would be a high price for one.
+fn counter(purpose: Use) -> Option<AttributeKey<i64>> {
+    match purpose {
+        Use::Encrypt => Some(attr::ENCRYPT_COUNTER),
+        Use::Decrypt => Some(attr::DECRYPT_COUNTER),
+        Use::Sign => Some(attr::SIGN_COUNTER),
+        Use::SignatureVerify => Some(attr::SIGNATURE_VERIFY_COUNTER),
+        _ => None,
+    }
+}
+
+/// The object types that have a key for the purpose.
+fn suits(object_type: ObjectType, purpose: Use) -> std::result::Result<(), Refusal> {
+    let types: &[ObjectType] = match purpose {
+        Use::Encrypt => &[ObjectType::SymmetricKey, ObjectType::PublicKey, ObjectType::Certificate],
+        Use::Decrypt => &[ObjectType::SymmetricKey, ObjectType::PrivateKey],
+        Use::Sign => &[ObjectType::PrivateKey],
+        Use::SignatureVerify => &[ObjectType::PublicKey, ObjectType::Certificate],
+        Use::Mac | Use::MacVerify => &[ObjectType::SymmetricKey, ObjectType::SecretData],
+        _ => &[],
+    };
+    if types.contains(&object_type) {
+        return Ok(());
+    }
+    // "Object specified is not able to be used for encryption: Permission Denied" (1.4 §11.30 to §11.35).
+    Err(Refusal::new(
+        ResultReason::InvalidObjectType,
+        ResultReason::PermissionDenied,
+        format!("a {object_type} cannot be used for this operation"),
+    ))
+}
+
+/// Work that takes longer than its neighbours should wait goes to a thread that may block.
+pub fn block_for(cx: &Cx<'_>, data: &[u8]) -> Result<()> {
+    if data.len() > INLINE_BYTES { cx.block() } else { Ok(()) }
+}
+
+/// Randomness, and whether legacy algorithms are allowed.
+pub fn provider(cx: &Cx<'_>) -> Provider {
+    Provider { entropy: cx.services.entropy.clone(), legacy: cx.services.settings.legacy_algorithms }
+}
+
+/// Refuses a legacy algorithm unless the operator allows them.
+pub fn permit(cx: &Cx<'_>, standing: crate::crypto::Result<(Standing, &'static str)>) -> Result<()> {
+    let (standing, name) = standing?;
+    Ok(provider(cx).permit(standing, name)?)
+}
+
+/// Whether RSA may work in software, which serves the rare combinations of parameters.
+pub fn software(cx: &Cx<'_>) -> SoftwareRsa {
+    if cx.services.settings.software_rsa { SoftwareRsa::Allow } else { SoftwareRsa::Refuse }
+}
+
+/// What a stream belongs to.
+pub fn facts(cx: &mut Cx<'_>, token: [u8; 16]) -> Result<Facts> {
+    let (streams, by) = stepper(cx);
+    streams.facts(token, &by)
+}
+
+/// Begins a stream and takes its first part.
+pub fn begin(
+    cx: &mut Cx<'_>,
+    facts: Facts,
+    work: Work,
+    data: &[u8],
+    check: Option<&[u8]>,
+) -> Result<(Output, Vec<u8>)> {
+    let (streams, by) = stepper(cx);
+    let token = streams.begin(facts, work, &by)?;
+    Ok((streams.step(token, data, check, false, &by)?, token.to_vec()))
+}
+
+/// Takes another part of a stream.
+pub fn go_on(cx: &mut Cx<'_>, token: [u8; 16], data: &[u8], check: Option<&[u8]>, last: bool) -> Result<Output> {
+    let (streams, by) = stepper(cx);
+    streams.step(token, data, check, last, &by)
+}
+
+fn stepper<'c, 'a>(cx: &'c mut Cx<'a>) -> (&'c mut super::streams::Open<'a>, Stepper<'c>) {
+    let by = Stepper {
+        caller: &cx.caller.name,
+        operation: cx.operation,
+        version: cx.version,
+        now_micros: cx.now_micros,
+        limits: &cx.services.limits,
+        entropy: &*cx.services.entropy,
+    };
+    (&mut cx.streams, by)
+}

@@ -30,6 +30,8 @@ handlers! {
     destroy::Destroy;
     query::Query;
     discover_versions::DiscoverVersions;
+    import::Import;
+    export::Export;
     log::Log;
     adjust_attribute::AdjustAttribute;
     set_attribute::SetAttribute;

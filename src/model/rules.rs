@@ -104,13 +104,31 @@ const fn reasons(intent: Intent) -> Reasons {
 pub fn may_create(attributes: &Attributes, object_type: ObjectType, version: Version) -> Result<(), Refusal> {
     for attribute in attributes {
         may_set_at_creation(attribute.tag, &attribute.value, object_type, version)?;
-        let single = rule(attribute.tag).is_some_and(|rule| rule.instances == Instances::One);
-        if single && attributes.instances(attribute.tag).len() > 1 {
-            let words = format!("{} may have one value only", attribute.tag);
-            return Err(Refusal::new(ResultReason::AttributeSingleValued, ResultReason::InvalidField, words));
-        }
+        rule(attribute.tag).map_or(Ok(()), |rule| single(rule, attributes))?;
     }
     Lifecycle::of(attributes).in_order()
+}
+
+/// Whether an imported object may have these attributes: "the attribute rules … for 'Initially set by' and 'When
+/// implicitly set' SHALL NOT be enforced" (2.1 §6.1.25); form, object type and number of values are.
+///
+/// # Errors
+/// Invalid Attribute, Invalid Attribute Value, Attribute Single Valued; in 1.x Invalid Field.
+pub fn may_import(attributes: &Attributes, object_type: ObjectType, version: Version) -> Result<(), Refusal> {
+    for attribute in attributes {
+        let rule = suited(attribute.tag, object_type, version, Intent::Create)?;
+        fits(attribute.tag, &attribute.value, Intent::Create)?;
+        single(rule, attributes)?;
+    }
+    Ok(())
+}
+
+fn single(rule: &Rule, attributes: &Attributes) -> Result<(), Refusal> {
+    if rule.is_many() || attributes.instances(rule.tag).len() <= 1 {
+        return Ok(());
+    }
+    let words = format!("{} may have one value only", rule.tag);
+    Err(Refusal::new(ResultReason::AttributeSingleValued, ResultReason::InvalidField, words))
 }
 
 /// Whether a client may give this attribute to an object that is about to be made.

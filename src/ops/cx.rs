@@ -244,6 +244,35 @@ impl<'a> Cx<'a> {
         Ok(Object { kept: Kept { object, order, revision: 0, version: None } })
     }
 
+    /// Whether any object has this unique identifier, whoever may see it. For operations that give identifiers.
+    pub fn exists(&mut self, id: &str) -> Result<bool> {
+        self.touched.push(id.into());
+        Ok(self.transaction.load(&self.services.keep, id)?.is_some())
+    }
+
+    /// A new, empty object of the caller under a given identifier, in the place of the one that has it, if one has.
+    pub fn new_object_as(
+        &self,
+        id: &str,
+        object_type: crate::registry::ObjectType,
+        replaced: Option<Object>,
+    ) -> Object {
+        let object = ManagedObject::new(id, object_type, &*self.caller.name);
+        match replaced {
+            Some(Object { kept }) => Object { kept: Kept { object, ..kept } },
+            None => {
+                let order = self.services.keep.next_order(self.now_micros);
+                Object { kept: Kept { object, order, revision: 0, version: None } }
+            }
+        }
+    }
+
+    /// Stages an imported object: its Last Change Date is the one it brought, if it did, and what lay in its place
+    /// before is gone.
+    pub fn save_imported(&mut self, object: Object, body: Option<Body>) -> Result<Id> {
+        self.stage_at(object, body.map_or(BodyChange::Erase, BodyChange::Set), false)
+    }
+
     /// Stages a changed object. Its Last Change Date is now.
     pub fn save(&mut self, object: Object) -> Result<Id> {
         self.stage(object, BodyChange::Keep)
@@ -259,12 +288,18 @@ impl<'a> Cx<'a> {
         self.stage(object, BodyChange::Erase)
     }
 
-    fn stage(&mut self, mut object: Object, body: BodyChange) -> Result<Id> {
+    fn stage(&mut self, object: Object, body: BodyChange) -> Result<Id> {
+        self.stage_at(object, body, true)
+    }
+
+    fn stage_at(&mut self, mut object: Object, body: BodyChange, changed_now: bool) -> Result<Id> {
         self.check_names(&object)?;
         if object.attributes.len() > self.services.limits.attributes_max {
             return Err(Error::new(ResultReason::ServerLimitExceeded, "the object has too many attributes"));
         }
-        object.attributes.set(attr::LAST_CHANGE_DATE, self.now);
+        if changed_now || !object.attributes.has(Tag::LastChangeDate) {
+            object.attributes.set(attr::LAST_CHANGE_DATE, self.now);
+        }
         let id = Id(object.id.clone());
         if !self.touched.contains(&id.0) {
             self.touched.push(id.0.clone());
@@ -381,6 +416,11 @@ impl<'a> Cx<'a> {
     /// Sets the ID Placeholder to the answer of an operation, and remembers the answer for later items.
     pub fn answer(&mut self, part: UniqueIdentifier, id: &Id) {
         self.answered.push(Answered { part, id: id.0.clone() });
+        self.placeholder = Some(id.0.clone());
+    }
+
+    /// Sets the ID Placeholder alone, for operations that later items cannot name.
+    pub fn set_placeholder(&mut self, id: &Id) {
         self.placeholder = Some(id.0.clone());
     }
 

@@ -325,15 +325,17 @@ pub enum Parsed {
 /// Parses the body of a public or private key; None for other objects, and for keys that cannot be parsed.
 pub fn parsed(object: &ManagedObject, body: &Body) -> Option<Parsed> {
     let format = object.material.format?;
-    let hint = Hint {
+    parse(object.object_type, format, hint_of(object), body).and_then(|key| key.ok())
+}
+
+/// What the attributes of an object say about its key.
+pub fn hint_of(object: &ManagedObject) -> Hint {
+    let domain = object.attributes.get(attr::CRYPTOGRAPHIC_DOMAIN_PARAMETERS);
+    Hint {
         algorithm: object.attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM),
         length: object.attributes.get(attr::CRYPTOGRAPHIC_LENGTH),
-        curve: object
-            .attributes
-            .get(attr::CRYPTOGRAPHIC_DOMAIN_PARAMETERS)
-            .and_then(|parameters| parameters.recommended_curve),
-    };
-    parse(object.object_type, format, hint, body).and_then(|key| key.ok())
+        curve: domain.and_then(|parameters| parameters.recommended_curve),
+    }
 }
 
 /// Parses the body of a public or private key; None for other objects.

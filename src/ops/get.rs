@@ -1,29 +1,30 @@
 //! Get: an object leaves the server (1.4 §4.11, 2.1 §6.1.19). The permit in `Cx::release` is the check.
 
-use super::fresh::{Parsed, encoded_body, parsed};
-use super::{Cx, Object, Op, symmetric};
+use super::fresh::{Parsed, encoded_body, hint_of, parse};
+use super::wrapping::Specification;
+use super::{Cx, Object, Op, symmetric, unwrapping};
 use crate::base::{Error, Result};
 use crate::crypto::formats;
-use crate::model::attr;
 use crate::model::lifecycle::is_destroyed;
 use crate::model::right::{Release, Right};
+use crate::model::{Attribute, Attributes, attr};
 use crate::proto::id::{Id, IdRef};
 use crate::proto::objects::{Body, BodyKind, ObjectAnswer};
 use crate::proto::wire::{Write, structure};
 use crate::registry::{KeyCompressionType, KeyFormatType, KeyWrapType, ObjectType, ResultReason, Tag, Version};
-use crate::ttlv::{Item, Writer};
+use crate::ttlv::Writer;
 
 /// Get.
 pub struct Get;
 
 structure! {
-    /// Which object, and in which form.
+    /// Which object, and in which form. Export asks the same.
     pub struct Request<'a> reads {
         opt UniqueIdentifier => id: IdRef<'a>;
         opt KeyFormatType => format: KeyFormatType;
         opt KeyWrapType => wrap_type: KeyWrapType;
         opt KeyCompressionType => compression: KeyCompressionType;
-        opt KeyWrappingSpecification => wrapping: Item<'a>;
+        opt KeyWrappingSpecification => wrapping: Specification<'a>;
     }
 }
 
@@ -50,37 +51,70 @@ impl Op for Get {
 
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         let object = cx.object(request.id, Right::Get)?;
-        if !object.object_type.known_in(cx.version) {
-            return Err(Error::new(
-                ResultReason::InvalidObjectType,
-                format!("KMIP {} has no objects of type {}", cx.version, object.object_type),
-            ));
-        }
+        known_type(object.object_type, cx)?;
         available(&object, cx)?;
-        // Keys are given as they were registered, which is what Not Wrapped and As Registered mean for plain ones.
-        let not_here = request.wrap_type == Some(KeyWrapType::NotWrapped) && object.material.wrapping.is_some();
-        if not_here {
-            return Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "the object was registered wrapped"));
-        }
-        if request.wrapping.is_some() {
-            return Err(Error::new(ResultReason::FeatureNotSupported, "this server does not wrap keys on Get yet"));
-        }
-        let body = cx.release(&object, Release::Plain)?;
-        if body.is_none() && object.object_type != ObjectType::Template {
-            return Err(Error::new(
-                ResultReason::KeyValueNotPresent,
-                "the server does not hold this object's key value",
-            ));
-        }
-        let mut answer = ObjectAnswer::of(&object, None);
-        answer.body = match body {
-            Some(body) => Some(shaped(&mut answer, &object, body, request.format, request.compression)?),
-            None => None,
-        };
+        let answer = delivered(cx, &object, &request)?;
         let (object_type, id) = (object.object_type, Id(object.id.clone()));
-        served(cx, object)?;
+        served(cx, &object.id)?;
         Ok(Response { object_type, id, object: answer })
     }
+}
+
+/// The object as the request wants it: unwrapped or not, in a format, wrapped or not.
+pub fn delivered(cx: &mut Cx<'_>, object: &Object, request: &Request<'_>) -> Result<ObjectAnswer> {
+    let mut answer = ObjectAnswer::of(object, None);
+    let kept_wrapped = object.material.wrapping.is_some();
+    let unwraps = unwraps(request, kept_wrapped)?;
+    let release = match &request.wrapping {
+        Some(wrapping) => wrapping.steps()?.release(),
+        None if kept_wrapped && !unwraps => unwrapping::release_as_registered(object),
+        None => Release::Plain,
+    };
+    let Some(mut body) = cx.release(object, release)? else {
+        if object.object_type == ObjectType::Template {
+            return Ok(answer);
+        }
+        return Err(Error::new(ResultReason::KeyValueNotPresent, "the server does not hold this object's key value"));
+    };
+    if unwraps && body.kind == BodyKind::Wrapped {
+        let plain = unwrapping::unwrapped(cx, object, &body)?;
+        body = plain.body;
+        let mut inner = Attributes::new();
+        for one in plain.attributes {
+            inner.push(one.tag, one.value);
+        }
+        answer.attributes = inner.into_iter().collect::<Vec<Attribute>>();
+        answer.material.wrapping = None;
+    }
+    answer.body = Some(shaped(&mut answer, object, body, request.format, request.compression)?);
+    if let Some(wrapping) = &request.wrapping {
+        wrapping.apply(cx, object, &mut answer)?;
+    }
+    Ok(answer)
+}
+
+/// Whether an object is to be unwrapped first: it is kept wrapped, and the client asks for it plain or wrapped anew.
+fn unwraps(request: &Request<'_>, kept_wrapped: bool) -> Result<bool> {
+    let refused = |words: String| Err(Error::new(ResultReason::KeyWrapTypeNotSupported, words));
+    match (request.wrap_type, &request.wrapping) {
+        (Some(KeyWrapType::AsRegistered), Some(_)) if kept_wrapped => {
+            refused("the object is wrapped as it was registered; it is not wrapped twice".into())
+        }
+        (None | Some(KeyWrapType::AsRegistered), None) => Ok(false),
+        (None | Some(KeyWrapType::NotWrapped | KeyWrapType::AsRegistered), _) => Ok(kept_wrapped),
+        (Some(other), _) => refused(format!("this server has no Key Wrap Type {other}")),
+    }
+}
+
+/// Objects of types that the client's version lacks cannot be shown to it.
+pub fn known_type(object_type: ObjectType, cx: &Cx<'_>) -> Result<()> {
+    if object_type.known_in(cx.version) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ResultReason::InvalidObjectType,
+        format!("KMIP {} has no objects of type {object_type}", cx.version),
+    ))
 }
 
 /// Destroyed objects have no material, archived ones must be recovered first.
@@ -95,7 +129,8 @@ pub fn available(object: &Object, cx: &Cx<'_>) -> Result<()> {
 }
 
 /// "The server SHALL change Fresh to False as soon as the object has been served via the Get operation" (2.1 §4.24).
-fn served(cx: &mut Cx<'_>, mut object: Object) -> Result<()> {
+pub fn served(cx: &mut Cx<'_>, id: &str) -> Result<()> {
+    let mut object = cx.object_by_id(id, Right::Get)?;
     if object.attributes.is_true(attr::FRESH) {
         object.attributes.set(attr::FRESH, false);
         cx.save(object)?;
@@ -129,15 +164,18 @@ fn shaped(
             // Raw and Opaque are the same bytes.
             matches!(wanted, KeyFormatType::Raw | KeyFormatType::Opaque).then_some(body)
         }
-        ObjectType::PrivateKey | ObjectType::PublicKey => match parsed(object, &body) {
-            Some(Parsed::Private(key)) if compression.is_none() => {
-                Some(encoded_body(formats::encode_private(&key, wanted).map_err(Error::from)?))
+        ObjectType::PrivateKey | ObjectType::PublicKey => {
+            match held.and_then(|held| parse(object.object_type, held, hint_of(object), &body)).and_then(|key| key.ok())
+            {
+                Some(Parsed::Private(key)) if compression.is_none() => {
+                    Some(encoded_body(formats::encode_private(&key, wanted).map_err(Error::from)?))
+                }
+                Some(Parsed::Public(key)) => {
+                    Some(encoded_body(formats::encode_public(&key, wanted, compression).map_err(Error::from)?))
+                }
+                _ => None,
             }
-            Some(Parsed::Public(key)) => {
-                Some(encoded_body(formats::encode_public(&key, wanted, compression).map_err(Error::from)?))
-            }
-            _ => None,
-        },
+        }
         _ => None,
     };
     let Some(converted) = converted else { return unsupported_format(Some(wanted), object) };

@@ -39,6 +39,8 @@ handlers! {
     rng_retrieve::RNGRetrieve;
     rng_seed::RNGSeed;
     hash::Hash;
+    import::Import;
+    export::Export;
     log::Log;
     adjust_attribute::AdjustAttribute;
     set_attribute::SetAttribute;

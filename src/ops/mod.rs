@@ -1,26 +1,28 @@
 //! Room 5: the operations, one file each. A file holds the request, the response and what the operation does; the
 //! table at the end lists them. Handlers stage their effects through `Cx` and never commit.
 
-mod cx;
-mod fresh;
-pub mod handlers;
-
 mod activate;
 mod add_attribute;
 mod adjust_attribute;
+mod certificate;
 mod change;
 mod check;
 mod create;
 mod create_key_pair;
-mod delete_attribute;
+mod cx;
 mod decrypt;
+mod delete_attribute;
 mod destroy;
 mod discover_versions;
 mod encrypt;
+mod export;
+mod fresh;
 mod get;
 mod get_attribute_list;
 mod get_attributes;
+pub mod handlers;
 mod hash;
+mod import;
 mod interop;
 mod locate;
 mod log;
@@ -36,9 +38,11 @@ mod rng_seed;
 mod set_attribute;
 mod sign;
 mod signature_verify;
-mod symmetric;
 pub mod streams;
+mod symmetric;
+mod unwrapping;
 mod using;
+mod wrapping;
 
 pub use cx::{Answered, Cx, Object, Services, Settings};
 pub use handlers::{HANDLERS, handler};

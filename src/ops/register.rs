@@ -2,12 +2,12 @@
 
 use super::create::StorageMasks;
 use super::fresh::{Origin, Parsed, furnish, parse, requested};
-use super::{Cx, Object, Op};
-use crate::base::{Error, Result, Value};
+use super::{Cx, Object, Op, certificate, unwrapping};
+use crate::base::{Error, Result};
 use crate::crypto::CryptoError;
 use crate::crypto::formats::Hint;
 use crate::model::object::Fields;
-use crate::model::values::{AttributeValue, Target};
+use crate::model::right::Right;
 use crate::model::{Attribute, Attributes, attr};
 use crate::proto::attributes::{AttributeList, NewAttribute};
 use crate::proto::id::Id;
@@ -74,9 +74,7 @@ impl Op for Register {
     fn run(request: Request, cx: &mut Cx<'_>) -> Result<Response> {
         let new = request.object;
         StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
-        if new.body.as_ref().is_some_and(|body| body.bytes.len() > cx.services.limits.object_bytes_max) {
-            return Err(Error::new(ResultReason::ServerLimitExceeded, "the object is larger than this server takes"));
-        }
+        fits_limits(cx, new.body.as_ref())?;
         let mut list = request.attributes;
         list.attributes.extend(new.attributes);
         if let Fields::Template(content) = &new.material.fields {
@@ -89,7 +87,10 @@ impl Op for Register {
         if let Some(body) = &new.body {
             check_key(&mut attributes, &object, body)?;
         }
-        wrapped(cx, &mut attributes, &object)?;
+        if let Some(body) = &new.body {
+            certificate::describe(&mut attributes, &object.material.fields, body)?;
+        }
+        wrapped(cx, &mut attributes, &mut object)?;
         furnish(cx, &mut object, attributes, new.body.as_ref(), Origin::Registered)?;
         if new.body.is_none() && request.object_type != ObjectType::Template {
             // "Key Value Present SHALL be created by the server if the Key Value is absent" (2.1 §4.28).
@@ -100,6 +101,14 @@ impl Op for Register {
         cx.answer(UniqueIdentifier::Register, &id);
         Ok(Response { id })
     }
+}
+
+/// Whether the server takes a body of this size.
+pub fn fits_limits(cx: &Cx<'_>, body: Option<&Body>) -> Result<()> {
+    if body.is_some_and(|body| body.bytes.len() > cx.services.limits.object_bytes_max) {
+        return Err(Error::new(ResultReason::ServerLimitExceeded, "the object is larger than this server takes"));
+    }
+    Ok(())
 }
 
 /// A Name inside a Template names the template itself: names are unique, so it cannot be one to hand on. Clients put
@@ -113,7 +122,7 @@ fn name_template(list: &mut AttributeList, content: &[Attribute]) {
 }
 
 /// Algorithm and length may stand among the attributes or in the Key Block; where they stand in both they agree.
-fn agree(
+pub fn agree(
     attributes: &mut Attributes,
     algorithm: Option<crate::registry::CryptographicAlgorithm>,
     length: Option<i32>,
@@ -136,7 +145,7 @@ fn agree(
 /// Parses a key of a pair once: bytes that are not the format they claim are refused here, and what the client left
 /// out is filled in. Formats that are unknown here, and keys that are too weak to use, are kept as they are: a server
 /// stores what it is given (BL-M-12 registers a DSA key of 512 bits).
-fn check_key(attributes: &mut Attributes, object: &Object, body: &Body) -> Result<()> {
+pub fn check_key(attributes: &mut Attributes, object: &Object, body: &Body) -> Result<()> {
     let Some(format) = object.material.format else { return Ok(()) };
     if object.object_type == ObjectType::SymmetricKey {
         return check_symmetric(attributes, body);
@@ -180,16 +189,14 @@ fn check_symmetric(attributes: &Attributes, body: &Body) -> Result<()> {
 }
 
 /// A wrapped object is linked to the key that wrapped it (2.1 §6.1.43); that key must be the caller's to use.
-fn wrapped(cx: &mut Cx<'_>, attributes: &mut Attributes, object: &Object) -> Result<()> {
-    let Some(wrapping) = &object.material.wrapping else { return Ok(()) };
-    let key = [Tag::EncryptionKeyInformation, Tag::MACSignatureKeyInformation]
-        .into_iter()
-        .find_map(|tag| wrapping.field(tag)?.field(Tag::UniqueIdentifier)?.as_text());
-    let Some(id) = key else { return Ok(()) };
+pub fn wrapped(cx: &mut Cx<'_>, attributes: &mut Attributes, object: &mut Object) -> Result<()> {
+    let Some(mut wrapping) = object.material.wrapping.take() else { return Ok(()) };
+    unwrapping::bind(cx, &mut wrapping)?;
+    let link = unwrapping::wrapping_key_link(&wrapping);
+    object.material.wrapping = Some(wrapping);
+    let Some(link) = link.filter(|_| !attributes.has(Tag::WrappingKeyLink)) else { return Ok(()) };
     // A key that is not here is no error: the object is kept wrapped, as it came.
-    if cx.object_by_id(id, crate::model::right::Right::ReadAttributes).is_ok() && !attributes.has(Tag::WrappingKeyLink)
-    {
-        let link: Value = Target::Object(id.into()).into_value();
+    if link.as_text().is_some_and(|id| cx.object_by_id(id, Right::ReadAttributes).is_ok()) {
         attributes.push(Tag::WrappingKeyLink, link);
     }
     Ok(())

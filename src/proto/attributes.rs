@@ -390,6 +390,12 @@ fn to_wire(tag: Tag, value: &Value, version: Version) -> Option<(Tag, Cow<'_, Va
     }
 }
 
+/// The value of a structure that is no attribute where it stands, such as Cryptographic Parameters of a wrapping key,
+/// as clients of `version` know it.
+pub fn fitted(tag: Tag, value: &Value, version: Version) -> Option<Cow<'_, Value>> {
+    fit(tag, value, version)
+}
+
 /// In 1.x only the vendors x and y have a spelling, and item types of later versions do not exist.
 fn vendor_to_wire(value: &Value, version: Version) -> Option<(Tag, Cow<'_, Value>)> {
     let (vendor, _) = vendor_and_name(value)?;

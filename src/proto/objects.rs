@@ -2,8 +2,9 @@
 //! most of them carry. Reading splits an object into its description and its body; writing joins them again.
 
 use super::attributes::{AttributeList, NewAttribute};
+use super::id::Id;
 use super::wire::{Read, Write, missing, structure, unexpected, wrong_type};
-use crate::base::{BigInt, Error, KeyBytes, Result};
+use crate::base::{BigInt, Error, KeyBytes, Result, Value};
 use crate::model::object::{Fields, Material, SplitKey};
 use crate::model::values::OpaqueDataType;
 use crate::model::{Attribute, Attributes, ManagedObject, attr};
@@ -157,7 +158,7 @@ struct KeyBlock {
     body: Option<Body>,
     algorithm: Option<CryptographicAlgorithm>,
     length: Option<i32>,
-    wrapping: Option<crate::base::Value>,
+    wrapping: Option<Value>,
     attributes: Vec<NewAttribute>,
 }
 
@@ -355,7 +356,7 @@ impl ObjectAnswer {
             length.write(Tag::CryptographicLength, out, version);
         }
         if let Some(wrapping) = &self.material.wrapping {
-            out.value(Tag::KeyWrappingData, wrapping);
+            write_wrapping_data(wrapping, out, version);
         }
         out.end(mark);
     }
@@ -367,6 +368,31 @@ impl ObjectAnswer {
             write_key_value(body, &self.attributes, out, version);
         }
     }
+}
+
+/// Key Wrapping Data: identifiers have the item type of the version, and parameters the fields that it knows.
+fn write_wrapping_data(wrapping: &Value, out: &mut Writer, version: Version) {
+    let fields = |value: &Value| if let Value::Structure(fields) = value { fields.clone() } else { Vec::new() };
+    let mark = out.begin(Tag::KeyWrappingData);
+    for field in fields(wrapping).iter().filter(|field| field.tag.known_in(version)) {
+        if !matches!(field.tag, Tag::EncryptionKeyInformation | Tag::MACSignatureKeyInformation) {
+            out.value(field.tag, &field.value);
+            continue;
+        }
+        let information = out.begin(field.tag);
+        for inner in fields(&field.value) {
+            match (inner.tag, inner.value.as_text()) {
+                (Tag::UniqueIdentifier, Some(id)) => Id(id.into()).write(inner.tag, out, version),
+                _ => {
+                    if let Some(known) = super::attributes::fitted(inner.tag, &inner.value, version) {
+                        out.value(inner.tag, &known);
+                    }
+                }
+            }
+        }
+        out.end(information);
+    }
+    out.end(mark);
 }
 
 /// A plain Key Value with the attributes that travel inside it; also what is wrapped when a key is wrapped TTLV-encoded.

@@ -1,0 +1,256 @@
+//! Objects that came wrapped (Key Wrapping Data, 1.4 §2.1.5, 2.1 §3.3): what the data must say, and the way back to
+//! the plain key if the wrapping key is here and may unwrap.
+
+use super::wrapping::{Steps, WrappingKey, has_key_block, material, not_a_key, parameters_of, wrapping_object};
+use super::{Cx, Object};
+use crate::base::{Error, Limits, Result, Value};
+use crate::model::right::Release;
+use crate::model::usage::{AfterLife, Use, may_use};
+use crate::model::values::{AttributeValue, CryptographicParameters, Target};
+use crate::model::{ManagedObject, attr};
+use crate::proto::attributes::NewAttribute;
+use crate::proto::id::IdRef;
+use crate::proto::objects::{Body, BodyKind, read_key_value};
+use crate::proto::wire::missing;
+use crate::registry::{
+    EncodingOption, ItemType, ObjectType, ResultReason, Tag, UniqueIdentifier, Version, WrappingMethod,
+};
+
+/// A Key Value after unwrapping.
+pub struct Unwrapped {
+    /// The key material.
+    pub body: Body,
+    /// The attributes that were wrapped with it.
+    pub attributes: Vec<NewAttribute>,
+}
+
+/// Key Wrapping Data, read.
+struct Data<'a> {
+    method: WrappingMethod,
+    encryption: Option<Information<'a>>,
+    mac: Option<Information<'a>>,
+    tag: Option<&'a [u8]>,
+    iv: Option<&'a [u8]>,
+    encoding: EncodingOption,
+}
+
+struct Information<'a> {
+    id: IdRef<'a>,
+    parameters: Option<CryptographicParameters>,
+}
+
+/// Checks the Key Wrapping Data of a new object, and binds what it points at: identifiers that mean an answer of this
+/// batch, or a name, are replaced by the unique identifiers they stand for now.
+pub fn bind(cx: &mut Cx<'_>, wrapping: &mut Value) -> Result<()> {
+    if let Value::Structure(fields) = &*wrapping
+        && let Some(strange) = fields.iter().find(|field| !FIELDS.contains(&field.tag))
+    {
+        return Err(Error::invalid_message(format!("{} does not belong into Key Wrapping Data", strange.tag)));
+    }
+    let data = Data::read(wrapping)?;
+    match data.steps() {
+        // A method that this server does not have, such as TR-31, is the client's affair: the object is kept as it is.
+        Err(error) if error.reason() != ResultReason::FeatureNotSupported => return Err(error),
+        _ => {}
+    }
+    let Value::Structure(fields) = wrapping else { return Ok(()) };
+    for field in fields.iter_mut().filter(|field| KEYS.contains(&field.tag)) {
+        let Some(id) = field.value.field(Tag::UniqueIdentifier).and_then(id_ref) else { continue };
+        // Inside the server an identifier has one form; the edge gives it the type of each version.
+        let bound = match id {
+            IdRef::Id(id) => id.into(),
+            other => cx.resolve(Some(other))?,
+        };
+        let Value::Structure(fields) = &mut field.value else { continue };
+        for inner in fields.iter_mut().filter(|inner| inner.tag == Tag::UniqueIdentifier) {
+            inner.value = Value::TextString(bound.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The two structures that name keys.
+const KEYS: [Tag; 2] = [Tag::EncryptionKeyInformation, Tag::MACSignatureKeyInformation];
+const FIELDS: [Tag; 6] = [
+    Tag::WrappingMethod,
+    Tag::EncryptionKeyInformation,
+    Tag::MACSignatureKeyInformation,
+    Tag::MACSignature,
+    Tag::IVCounterNonce,
+    Tag::EncodingOption,
+];
+
+/// How an object that is kept wrapped leaves if it is not unwrapped.
+pub fn release_as_registered(object: &ManagedObject) -> Release {
+    let steps = object.material.wrapping.as_ref().map(|wrapping| Data::read(wrapping)?.steps());
+    match steps {
+        Some(Ok(steps)) => steps.release(),
+        // A method that this server does not have, such as TR-31: it came wrapped.
+        Some(Err(_)) => Release::Wrapped,
+        None => Release::Plain,
+    }
+}
+
+/// The body of an object for use inside the server: unwrapped, if it is kept wrapped. None if it has none here.
+///
+/// # Errors
+/// Those of `unwrapped`.
+pub fn plain_body(cx: &mut Cx<'_>, object: &Object) -> Result<Option<Body>> {
+    match cx.body(object)? {
+        Some(body) if body.kind == BodyKind::Wrapped => unwrapped(cx, object, &body).map(|it| Some(it.body)),
+        other => Ok(other),
+    }
+}
+
+/// Unwraps the body of an object.
+///
+/// # Errors
+/// Wrapping Object Not Found, Destroyed or Archived; the wrapping key may not unwrap (mask, state, policy);
+/// Cryptographic Failure if it is another key or the bytes were altered; Encoding Option Error if what comes out is no
+/// Key Value.
+pub fn unwrapped(cx: &mut Cx<'_>, object: &ManagedObject, body: &Body) -> Result<Unwrapped> {
+    let wrapping = object.material.wrapping.as_ref().filter(|_| has_key_block(object.object_type));
+    let wrapping = wrapping.ok_or_else(|| missing(Tag::KeyWrappingData, Tag::KeyBlock))?.clone();
+    let data = Data::read(&wrapping)?;
+    let steps = data.steps()?;
+    let encryption = data.encryption.as_ref().map(|key| key.load(cx, Role::Decrypts)).transpose()?;
+    let mac = data.mac.as_ref().map(|key| key.load(cx, Role::Verifies)).transpose()?;
+    let wrapped = body.bytes.expose();
+    let check = |covered: &[u8]| -> Result<()> {
+        let Some(key) = &mac else { return Ok(()) };
+        let tag = data.tag.ok_or_else(|| missing(Tag::MACSignature, Tag::KeyWrappingData))?;
+        if key.verify(covered, tag)? { Ok(()) } else { Err(crate::crypto::CryptoError::Failed.into()) }
+    };
+    if steps.mac_last {
+        check(wrapped)?;
+    }
+    let plain = match &encryption {
+        Some(key) => key.decrypt(cx, wrapped, data.iv)?,
+        None => crate::base::KeyBytes::copy_from(wrapped),
+    };
+    if !steps.mac_last {
+        check(plain.expose())?;
+    }
+    if data.encoding == EncodingOption::NoEncoding {
+        return Ok(Unwrapped { body: Body::bytes(plain), attributes: Vec::new() });
+    }
+    decoded(plain.expose(), cx)
+}
+
+/// The TTLV-encoded Key Value that was wrapped. Its attributes are spelt as the version of whoever wrapped it does.
+fn decoded(plain: &[u8], cx: &Cx<'_>) -> Result<Unwrapped> {
+    let no_value = || Error::new(ResultReason::EncodingOptionError, "what was wrapped is no TTLV-encoded Key Value");
+    let limits = Limits { message_bytes_max: plain.len(), ..cx.services.limits.clone() };
+    let item = crate::ttlv::check(plain, &limits).map_err(|_| no_value())?;
+    if item.tag != Tag::KeyValue || item.item_type != ItemType::Structure {
+        return Err(no_value());
+    }
+    let versions: &[Version] = if item.child(Tag::Attribute).is_some() {
+        &[Version::V1_4]
+    } else {
+        &[cx.version, Version::V2_1, Version::V3_0]
+    };
+    for version in versions {
+        let mut attributes = Vec::new();
+        if let Ok(body) = read_key_value(&item, *version, &mut attributes) {
+            return Ok(Unwrapped { body, attributes });
+        }
+    }
+    Err(no_value())
+}
+
+#[derive(Clone, Copy)]
+enum Role {
+    Decrypts,
+    Verifies,
+}
+
+impl Information<'_> {
+    /// The key, if it is here and may be used for this. A public key that encrypted is undone by its private key.
+    fn load(&self, cx: &mut Cx<'_>, role: Role) -> Result<WrappingKey> {
+        let named = wrapping_object(cx, self.id)?;
+        let parameters = self.parameters.clone();
+        let parameters =
+            parameters.or_else(|| named.attributes.get(attr::CRYPTOGRAPHIC_PARAMETERS)).unwrap_or_default();
+        let (key, purpose) = match (role, named.object_type) {
+            (Role::Decrypts, ObjectType::SymmetricKey | ObjectType::PrivateKey) => (named, Use::UnwrapKey),
+            (Role::Decrypts, ObjectType::PublicKey) => {
+                let Some(Target::Object(id)) = named.attributes.get(attr::PRIVATE_KEY_LINK) else {
+                    return Err(Error::new(
+                        ResultReason::WrappingObjectNotFound,
+                        "the public key that wrapped has no link to its private key",
+                    ));
+                };
+                (wrapping_object(cx, IdRef::Id(&id))?, Use::UnwrapKey)
+            }
+            (Role::Verifies, ObjectType::SymmetricKey) => (named, Use::MacVerify),
+            (Role::Verifies, ObjectType::PublicKey) => (named, Use::SignatureVerify),
+            // Who may sign with the private key has what verifies: no bit of its mask says that.
+            (Role::Verifies, ObjectType::PrivateKey) => (named, Use::Sign),
+            (_, other) => return Err(not_a_key(other, cx)),
+        };
+        may_use(&key.attributes, purpose, cx.now, AfterLife::MayProcess).map_err(|no| no.into_error(cx.version))?;
+        let material = material(cx, &key)?;
+        Ok(WrappingKey::new(key, parameters, material))
+    }
+
+    fn read(value: &Value, inside: Tag) -> Result<Information<'_>> {
+        let id = value.field(Tag::UniqueIdentifier).ok_or_else(|| missing(Tag::UniqueIdentifier, inside))?;
+        let id =
+            id_ref(id).ok_or_else(|| Error::invalid_message("Unique Identifier of a wrapping key has a wrong type"))?;
+        let parameters = value.field(Tag::CryptographicParameters).map(parameters_of).transpose()?;
+        Ok(Information { id, parameters })
+    }
+}
+
+impl<'a> Data<'a> {
+    fn steps(&self) -> Result<Steps> {
+        Steps::of(self.method, self.encryption.is_some(), self.mac.is_some())
+    }
+
+    fn read(value: &'a Value) -> Result<Self> {
+        let number = |tag| match value.field(tag) {
+            Some(Value::Enumeration(number)) => Ok(Some(*number)),
+            Some(_) => Err(Error::invalid_message(format!("{tag} in Key Wrapping Data is no Enumeration"))),
+            None => Ok(None),
+        };
+        let bytes = |tag| match value.field(tag) {
+            Some(Value::ByteString(bytes)) => Ok(Some(&**bytes)),
+            Some(_) => Err(Error::invalid_message(format!("{tag} in Key Wrapping Data is no Byte String"))),
+            None => Ok(None),
+        };
+        let information = |tag| value.field(tag).map(|value| Information::read(value, tag)).transpose();
+        let method = number(Tag::WrappingMethod)?.ok_or_else(|| missing(Tag::WrappingMethod, Tag::KeyWrappingData))?;
+        let encryption = information(Tag::EncryptionKeyInformation)?;
+        let mac = information(Tag::MACSignatureKeyInformation)?;
+        let encoding = number(Tag::EncodingOption)?.map_or(EncodingOption::TTLVEncoding, EncodingOption);
+        if encryption.is_none() && mac.is_none() {
+            return Err(missing(Tag::EncryptionKeyInformation, Tag::KeyWrappingData));
+        }
+        Ok(Self {
+            method: WrappingMethod(method),
+            encryption,
+            mac,
+            tag: bytes(Tag::MACSignature)?,
+            iv: bytes(Tag::IVCounterNonce)?,
+            encoding,
+        })
+    }
+}
+
+/// An identifier as its value says it, in whatever version it came.
+fn id_ref(value: &Value) -> Option<IdRef<'_>> {
+    match value {
+        Value::TextString(id) | Value::Identifier(id) | Value::Reference(id) => Some(IdRef::Id(id)),
+        Value::NameReference(name) => Some(IdRef::Name(name)),
+        Value::Enumeration(part) => Some(IdRef::Answered(UniqueIdentifier(*part))),
+        Value::Integer(number) => Some(IdRef::Nth(*number)),
+        _ => None,
+    }
+}
+
+/// The link of a wrapped object to the key that wrapped it (2.1 §6.1.43).
+pub fn wrapping_key_link(wrapping: &Value) -> Option<Value> {
+    let key = KEYS.into_iter().find_map(|tag| wrapping.field(tag)?.field(Tag::UniqueIdentifier)?.as_text());
+    key.map(|id| Target::Object(id.into()).into_value())
+}

@@ -17,6 +17,7 @@ handlers! {
     create::Create;
     create_key_pair::CreateKeyPair;
     register::Register;
+    rekey::ReKey;
     locate::Locate;
     check::Check;
     get::Get;
@@ -25,16 +26,23 @@ handlers! {
     add_attribute::AddAttribute;
     modify_attribute::ModifyAttribute;
     delete_attribute::DeleteAttribute;
+    obtain_lease::ObtainLease;
+    get_usage_allocation::GetUsageAllocation;
     activate::Activate;
     revoke::Revoke;
     destroy::Destroy;
+    archive::Archive;
+    recover::Recover;
     query::Query;
+    rekey_key_pair::ReKeyKeyPair;
     discover_versions::DiscoverVersions;
     log::Log;
     adjust_attribute::AdjustAttribute;
     set_attribute::SetAttribute;
     interop::Interop;
     ping::Ping;
+    obliterate::Obliterate;
+    deactivate::Deactivate;
 }
 
 /// The handler of an operation.

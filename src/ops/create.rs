@@ -52,9 +52,9 @@ impl StorageMasks {
     pub fn check(masks: Option<&Self>, unavailable: ResultReason) -> Result<()> {
         let here = super::query::storage_mask().0;
         match masks {
-            Some(asked) if !asked.masks.is_empty() && !asked.masks.iter().any(|mask| mask.0 & !here == 0) => Err(
-                Error::new(unavailable, "none of the Protection Storage Masks is what this server can give"),
-            ),
+            Some(asked) if !asked.masks.is_empty() && !asked.masks.iter().any(|mask| mask.0 & !here == 0) => {
+                Err(Error::new(unavailable, "none of the Protection Storage Masks is what this server can give"))
+            }
             _ => Ok(()),
         }
     }
@@ -110,8 +110,10 @@ impl Op for Create {
         let mut attributes = requested(cx, request.attributes, object_type)?;
         let bits = key_bits(&mut attributes, object_type, cx)?;
         let format = generated_format(&mut attributes)?;
-        let key = KeyBytes::fill(bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits), |bytes| cx.services.entropy.fill(bytes))
-            .map_err(|error| Error::internal("making a key", error))?;
+        let key = KeyBytes::fill(bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits), |bytes| {
+            cx.services.entropy.fill(bytes)
+        })
+        .map_err(|error| Error::internal("making a key", error))?;
         let body = key_body(key, format);
         let mut object = cx.new_object(object_type)?;
         object.material.format = Some(format);
@@ -138,7 +140,11 @@ pub fn generated_format(attributes: &mut Attributes) -> Result<KeyFormatType> {
 
 /// A new key in its format.
 pub fn key_body(key: KeyBytes, format: KeyFormatType) -> Body {
-    if format == KeyFormatType::TransparentSymmetricKey { super::symmetric::transparent(&key) } else { Body::bytes(key) }
+    if format == KeyFormatType::TransparentSymmetricKey {
+        super::symmetric::transparent(&key)
+    } else {
+        Body::bytes(key)
+    }
 }
 
 /// The length of the key to make; algorithm and length are filled in where the client left them to the server, which

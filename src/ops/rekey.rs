@@ -42,7 +42,9 @@ impl Op for ReKey {
         StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
         let asked = requested(cx, request.attributes.unwrap_or_default(), ObjectType::SymmetricKey)?;
         let mut attributes = inherited(cx, &old, asked, request.offset)?;
-        if !attributes.has(attr::KEY_FORMAT_TYPE.tag()) && old.material.format == Some(KeyFormatType::TransparentSymmetricKey) {
+        if !attributes.has(attr::KEY_FORMAT_TYPE.tag())
+            && old.material.format == Some(KeyFormatType::TransparentSymmetricKey)
+        {
             attributes.set(attr::KEY_FORMAT_TYPE, KeyFormatType::TransparentSymmetricKey);
         }
         let bits = key_bits(&mut attributes, ObjectType::SymmetricKey, cx)?;

@@ -67,7 +67,10 @@ pub fn may_replace(cx: &Cx<'_>, object: &Object, object_type: ObjectType) -> Res
         return refuse(ResultReason::KeyValueNotPresent, "the object is destroyed; its key value is gone".to_owned());
     }
     if object.material.reference.is_none() {
-        return Err(Error::new(ResultReason::KeyValueNotPresent, "the server does not hold the key value of the object"));
+        return Err(Error::new(
+            ResultReason::KeyValueNotPresent,
+            "the server does not hold the key value of the object",
+        ));
     }
     if object.attributes.has(Tag::ReplacementObjectLink) {
         return refuse(
@@ -90,7 +93,9 @@ pub fn inherited(cx: &Cx<'_>, old: &Object, asked: Attributes, offset: Option<u3
     }
     let mut dates = match offset {
         None => dates_of(&old.attributes),
-        Some(offset) => shifted(dates_of(&old.attributes), cx.now, offset).map_err(|refusal| refusal.into_error(cx.version))?,
+        Some(offset) => {
+            shifted(dates_of(&old.attributes), cx.now, offset).map_err(|refusal| refusal.into_error(cx.version))?
+        }
     };
     forget_ineffective(&mut dates, &dates_of(&asked));
     let mut attributes = asked;

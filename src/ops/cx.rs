@@ -241,6 +241,14 @@ impl<'a> Cx<'a> {
         found.ok_or_else(|| self.not_found())
     }
 
+    /// Refuses callers that are no operators.
+    pub fn operators_only(&self) -> Result<()> {
+        if self.caller.operator {
+            return Ok(());
+        }
+        Err(Error::permission_denied("this operation is for operators"))
+    }
+
     /// Whether the caller may make such an object.
     pub fn may_create(&self, object: &ManagedObject) -> Result<()> {
         let verdict = self.services.policy.allows(self.caller, Right::Create, &ObjectFacts::from(object));

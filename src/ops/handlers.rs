@@ -41,7 +41,10 @@ handlers! {
     set_attribute::SetAttribute;
     interop::Interop;
     ping::Ping;
+    create_group::CreateGroup;
     obliterate::Obliterate;
+    create_user::CreateUser;
+    create_credential::CreateCredential;
     deactivate::Deactivate;
 }
 

@@ -12,7 +12,10 @@ mod archive;
 mod change;
 mod check;
 mod create;
+mod create_credential;
+mod create_group;
 mod create_key_pair;
+mod create_user;
 mod deactivate;
 mod delete_attribute;
 mod destroy;
@@ -37,6 +40,7 @@ mod replace;
 mod revoke;
 mod set_attribute;
 mod symmetric;
+mod system;
 
 pub use cx::{Answered, Cx, Object, Services, Settings};
 pub use handlers::{HANDLERS, handler};

@@ -59,6 +59,7 @@ impl Subject {
         let password = folder.path().join("password");
         fs::write(&password, "password\n").map_err(|error| format!("{}: {error}", password.display()))?;
         run(&program, &["user", "add", "administrator", "--password-file", &password.display().to_string()], &data)?;
+        operators(&data.join("keyhaven.toml"))?;
         let [kmip, https, admin] = free_ports()?.map(|port| format!("127.0.0.1:{port}"));
         let log = |name: &str| File::create(folder.path().join(name)).map_err(|error| format!("{name}: {error}"));
         let process = Command::new(&program)
@@ -144,6 +145,14 @@ fn program() -> Result<PathBuf> {
     }
     let path = profile.join(format!("keyhaven{}", std::env::consts::EXE_SUFFIX));
     if path.is_file() { Ok(path) } else { Err(format!("{} is not there; set KEYHAVEN_BIN", path.display())) }
+}
+
+/// The user of BL-M-15 to BL-M-21 makes users, which is for operators.
+fn operators(config: &Path) -> Result<()> {
+    let failed = |error: std::io::Error| format!("{}: {error}", config.display());
+    let text = fs::read_to_string(config).map_err(failed)?;
+    let text = text.replace("operators = [\"admin\"]", "operators = [\"admin\", \"administrator\"]");
+    fs::write(config, text).map_err(failed)
 }
 
 fn run(program: &Path, arguments: &[&str], data: &Path) -> Result<()> {

@@ -1,7 +1,8 @@
 //! Who is calling: a certificate or a credential becomes a Caller.
 //!
 //! The certificate is read once for each connection, and the first rule that finds something in it names the
-//! caller. A credential in a request's header names another caller if its password is right. A user name that is
+//! caller. A credential in a request's header names another caller if its password is right: that of the users file,
+//! or of a user in the store. A user name that is
 //! empty says nothing and is passed over: some clients send one beside a valid certificate.
 
 use std::collections::{HashMap, HashSet};
@@ -13,7 +14,9 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
+use super::users;
 use crate::base::{Date, Error, Pin, Result};
+use crate::keep::Keep;
 use crate::model::right::Caller;
 use crate::proto::message::{Authentication, Credential};
 use crate::registry::{CredentialType, ResultReason, Tag};
@@ -97,20 +100,27 @@ impl Identity {
     pub fn authenticate(
         &self,
         authentication: &Authentication<'_>,
+        keep: &Keep,
         now: Date,
         may_block: bool,
     ) -> Result<Option<Caller>> {
         let mut caller = None;
         // Each credential must be satisfied (2.1 §9.4).
         for credential in &authentication.credentials {
-            if let Some(name) = self.credential(credential, now, may_block)? {
+            if let Some(name) = self.credential(credential, keep, now, may_block)? {
                 caller = Some(self.caller(&name));
             }
         }
         Ok(caller)
     }
 
-    fn credential(&self, credential: &Credential<'_>, now: Date, may_block: bool) -> Result<Option<String>> {
+    fn credential(
+        &self,
+        credential: &Credential<'_>,
+        keep: &Keep,
+        now: Date,
+        may_block: bool,
+    ) -> Result<Option<String>> {
         if credential.credential_type != CredentialType::UsernameAndPassword {
             return Err(Error::new(
                 ResultReason::AuthenticationNotSuccessful,
@@ -126,7 +136,8 @@ impl Identity {
             if !may_block {
                 return Err(Error::would_block());
             }
-            if !self.passwords.verify(name, &Pin::new(password.to_owned())) {
+            let pin = Pin::new(password.to_owned());
+            if !self.passwords.verify(name, &pin) && !users::verify(keep, name, &pin, now)? {
                 return Err(Error::new(ResultReason::AuthenticationNotSuccessful, "wrong user name or password"));
             }
             self.verified.remember(name, password, now);

@@ -7,6 +7,7 @@ pub mod batch;
 pub mod identity;
 pub mod open;
 pub mod policy;
+mod users;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -234,7 +235,9 @@ impl Core {
     fn prepare(&self, request: &Request<'_>, peer: &Peer, now: (Date, i64), may_block: bool) -> Result<Caller> {
         batch::refuse_critical_extensions(request)?;
         let named = match &request.header.authentication {
-            Some(authentication) => self.identity.authenticate(authentication, now.0, may_block)?,
+            Some(authentication) => {
+                self.identity.authenticate(authentication, &self.services.keep, now.0, may_block)?
+            }
             None => None,
         };
         Ok(named.unwrap_or_else(|| peer.caller.clone()))

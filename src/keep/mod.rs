@@ -213,6 +213,7 @@ impl Keep {
         for staged in transaction.staged() {
             self.stage(staged, &mut commit)?;
         }
+        hand_over_names(&mut commit);
         if commit.writes.is_empty() && commit.journal.is_empty() {
             return Ok(Sequence(0));
         }
@@ -282,6 +283,21 @@ impl Keep {
         }
         Ok(())
     }
+}
+
+/// A name that goes from one object to another within the commit: its row is written once, and nobody else can have taken
+/// it as long as the record of the one that gives it up is as it was read, which the commit expects anyway.
+fn hand_over_names(commit: &mut Commit) {
+    let is_name = |key: &[u8]| key.first() == Some(&(Kind::Name as u8));
+    let given_up: Vec<Vec<u8>> = commit
+        .writes
+        .iter()
+        .filter(|write| write.value.is_none() && is_name(&write.key))
+        .filter(|write| commit.writes.iter().any(|other| other.key == write.key && other.value.is_some()))
+        .map(|write| write.key.clone())
+        .collect();
+    commit.writes.retain(|write| write.value.is_some() || !given_up.contains(&write.key));
+    commit.expect.retain(|expect| !given_up.contains(&expect.key));
 }
 
 fn record_key(id: &str) -> Vec<u8> {

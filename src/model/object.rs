@@ -107,6 +107,14 @@ impl ManagedObject {
         lifecycle.store(&mut self.attributes);
     }
 
+    /// Whether the object is the user's or the system's: by its type, but a certificate may be either (3.0 §2).
+    pub fn class(&self) -> ObjectClass {
+        match self.attributes.get(attr::OBJECT_CLASS) {
+            Some(class) if self.object_type == ObjectType::Certificate => class,
+            _ => class_of(self.object_type),
+        }
+    }
+
     /// Whether the object is in the archive (1.4 §3.32: Recover takes the date away).
     pub fn is_archived(&self) -> bool {
         self.attributes.has(attr::ARCHIVE_DATE.tag())

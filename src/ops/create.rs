@@ -114,7 +114,7 @@ impl Op for Create {
             cx.services.entropy.fill(bytes)
         })
         .map_err(|error| Error::internal("making a key", error))?;
-        let body = key_body(key, format, &attributes);
+        let body = key_body(key, format);
         let mut object = cx.new_object(object_type)?;
         object.material.format = Some(format);
         if object_type == ObjectType::SecretData {
@@ -129,7 +129,7 @@ impl Op for Create {
 }
 
 /// Key Format Type that the client asked for; a server-made symmetric key comes as Raw or Transparent Symmetric Key.
-fn generated_format(attributes: &mut Attributes) -> Result<KeyFormatType> {
+pub fn generated_format(attributes: &mut Attributes) -> Result<KeyFormatType> {
     let asked = attributes.get(attr::KEY_FORMAT_TYPE).unwrap_or(KeyFormatType::Raw);
     attributes.remove_all(attr::KEY_FORMAT_TYPE.tag());
     if matches!(asked, KeyFormatType::Raw | KeyFormatType::TransparentSymmetricKey) {
@@ -138,7 +138,8 @@ fn generated_format(attributes: &mut Attributes) -> Result<KeyFormatType> {
     Err(Error::new(ResultReason::KeyFormatTypeNotSupported, format!("a new symmetric key cannot be made as {asked}")))
 }
 
-fn key_body(key: KeyBytes, format: KeyFormatType, _: &Attributes) -> Body {
+/// A new key in its format.
+pub fn key_body(key: KeyBytes, format: KeyFormatType) -> Body {
     if format == KeyFormatType::TransparentSymmetricKey {
         super::symmetric::transparent(&key)
     } else {
@@ -148,7 +149,7 @@ fn key_body(key: KeyBytes, format: KeyFormatType, _: &Attributes) -> Body {
 
 /// The length of the key to make; algorithm and length are filled in where the client left them to the server, which
 /// 2.0 allows (2.1 §4, table 28).
-fn key_bits(attributes: &mut Attributes, object_type: ObjectType, cx: &Cx<'_>) -> Result<usize> {
+pub fn key_bits(attributes: &mut Attributes, object_type: ObjectType, cx: &Cx<'_>) -> Result<usize> {
     let missing = |what: &str| Err(Error::invalid_field(format!("{what} is required to create a {object_type}")));
     let algorithm = match attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM) {
         Some(algorithm) => Some(algorithm),
@@ -169,7 +170,7 @@ fn key_bits(attributes: &mut Attributes, object_type: ObjectType, cx: &Cx<'_>) -
 }
 
 /// The bytes of a key. DES keys have a parity bit in each byte, which their length counts or not (1.4 §2.1.3).
-fn bytes_of(algorithm: Option<CryptographicAlgorithm>, bits: usize) -> usize {
+pub fn bytes_of(algorithm: Option<CryptographicAlgorithm>, bits: usize) -> usize {
     let des = matches!(algorithm, Some(CryptographicAlgorithm::DES3 | CryptographicAlgorithm::DES));
     if des && bits.is_multiple_of(7) { bits / 7 } else { bits.div_ceil(8) }
 }

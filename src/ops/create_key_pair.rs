@@ -96,13 +96,14 @@ fn check_storage(request: &Request) -> Result<()> {
     StorageMasks::check(request.public_storage.as_ref(), ResultReason::PublicProtectionStorageUnavailable)
 }
 
-fn link(object: &mut Object, tag: Tag, id: &str) {
+/// Adds a link to the other half.
+pub fn link(object: &mut Object, tag: Tag, id: &str) {
     object.attributes.push(tag, Target::Object(id.into()).into_value());
 }
 
 /// What to make. Where only one half names a shared attribute, the other has it too; where they differ, the request
 /// contradicts itself.
-fn key_spec(private: &mut Attributes, public: &mut Attributes, version: Version) -> Result<KeySpec> {
+pub fn key_spec(private: &mut Attributes, public: &mut Attributes, version: Version) -> Result<KeySpec> {
     for tag in SHARED {
         match (private.value(tag).cloned(), public.value(tag).cloned()) {
             (Some(value), None) => drop(public.push(tag, value)),
@@ -146,7 +147,8 @@ fn format(
     asked.unwrap_or(if default.known_in(version) { default } else { older })
 }
 
-fn private_encoding(
+/// The private key in the format its attributes ask for, or the default one.
+pub fn private_encoding(
     key: &PrivateKey,
     attributes: &mut Attributes,
     version: Version,
@@ -156,7 +158,8 @@ fn private_encoding(
     Ok((format, encoded_body(encoded)))
 }
 
-fn public_encoding(
+/// The same of the public key.
+pub fn public_encoding(
     key: &PrivateKey,
     attributes: &mut Attributes,
     version: Version,

@@ -93,6 +93,24 @@ const ITEM_NOT_FOUND: &[(Operation, Version)] = &[
     (Operation::GetAttributes, Version::V3_0),
 ];
 
+/// Operations that reach an archived object, and since when. The error tables of 1.x give every operation on an object
+/// the reason Object Archived; those of 2.x only the ones that need what was put away (1.4 §11, 2.1 §6.1).
+const OF_ARCHIVED: &[(Operation, Version)] = &[
+    (Operation::Recover, Version::V1_0),
+    (Operation::GetAttributes, Version::V2_0),
+    (Operation::GetAttributeList, Version::V2_0),
+    (Operation::AddAttribute, Version::V2_0),
+    (Operation::ModifyAttribute, Version::V2_0),
+    (Operation::SetAttribute, Version::V2_0),
+    (Operation::DeleteAttribute, Version::V2_0),
+    (Operation::Check, Version::V2_0),
+    (Operation::Activate, Version::V2_0),
+    (Operation::Deactivate, Version::V3_0),
+    (Operation::Revoke, Version::V2_0),
+    (Operation::Destroy, Version::V2_0),
+    (Operation::Obliterate, Version::V3_0),
+];
+
 /// The context of one request, lent to each of its operations in turn.
 pub struct Cx<'a> {
     /// What all requests share.
@@ -169,9 +187,19 @@ impl<'a> Cx<'a> {
             Verdict::Hide => Err(self.not_found()),
             verdict => {
                 permitted(verdict).map_err(|refusal| refusal.into_error(self.version))?;
+                self.on_line(&kept.object)?;
                 Ok(Object { kept })
             }
         }
+    }
+
+    /// Whether the operation may have the object although it is archived, if it is.
+    fn on_line(&self, object: &ManagedObject) -> Result<()> {
+        let may = |(operation, since): &(Operation, Version)| *operation == self.operation && *since <= self.version;
+        if !object.is_archived() || OF_ARCHIVED.iter().any(may) {
+            return Ok(());
+        }
+        Err(Error::new(ResultReason::ObjectArchived, "the object is archived; Recover it first"))
     }
 
     fn not_found(&self) -> Error {
@@ -228,6 +256,14 @@ impl<'a> Cx<'a> {
             false
         })?;
         found.ok_or_else(|| self.not_found())
+    }
+
+    /// Refuses callers that are no operators.
+    pub fn operators_only(&self) -> Result<()> {
+        if self.caller.operator {
+            return Ok(());
+        }
+        Err(Error::permission_denied("this operation is for operators"))
     }
 
     /// Whether the caller may make such an object.

@@ -17,7 +17,7 @@ use crate::model::{Attributes, ManagedObject, attr, rule};
 use crate::proto::attributes::{AttributeList, NewAttribute, check_value};
 use crate::proto::objects::{Body, BodyKind};
 use crate::registry::{
-    CryptographicUsageMask, HashingAlgorithm, KeyFormatType, ObjectType, ResultReason, Tag, Version,
+    CryptographicUsageMask, HashingAlgorithm, KeyFormatType, ObjectClass, ObjectType, ResultReason, Tag, Version,
 };
 use crate::ttlv::Writer;
 
@@ -182,7 +182,8 @@ impl ServerAttributes<'_> {
     }
 
     fn set_all(mut self, cx: &Cx<'_>, origin: Origin) -> Result<()> {
-        let cryptographic = !matches!(self.object_type, ObjectType::OpaqueObject | ObjectType::Template);
+        let cryptographic = !matches!(self.object_type, ObjectType::OpaqueObject | ObjectType::Template)
+            && class_of(self.object_type) == ObjectClass::User;
         if origin == Origin::Generated {
             self.attributes.set(attr::ORIGINAL_CREATION_DATE, cx.now);
             self.generator()?;

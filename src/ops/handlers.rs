@@ -17,6 +17,7 @@ handlers! {
     create::Create;
     create_key_pair::CreateKeyPair;
     register::Register;
+    rekey::ReKey;
     locate::Locate;
     check::Check;
     get::Get;
@@ -25,10 +26,15 @@ handlers! {
     add_attribute::AddAttribute;
     modify_attribute::ModifyAttribute;
     delete_attribute::DeleteAttribute;
+    obtain_lease::ObtainLease;
+    get_usage_allocation::GetUsageAllocation;
     activate::Activate;
     revoke::Revoke;
     destroy::Destroy;
+    archive::Archive;
+    recover::Recover;
     query::Query;
+    rekey_key_pair::ReKeyKeyPair;
     discover_versions::DiscoverVersions;
     encrypt::Encrypt;
     decrypt::Decrypt;
@@ -46,6 +52,11 @@ handlers! {
     set_attribute::SetAttribute;
     interop::Interop;
     ping::Ping;
+    create_group::CreateGroup;
+    obliterate::Obliterate;
+    create_user::CreateUser;
+    create_credential::CreateCredential;
+    deactivate::Deactivate;
 }
 
 /// The handler of an operation.

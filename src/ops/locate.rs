@@ -4,7 +4,6 @@ use super::{Cx, Op};
 use crate::base::{Date, Error, Result, Value};
 use crate::model::lifecycle::is_destroyed;
 use crate::model::link::is_link;
-use crate::model::object::class_of;
 use crate::model::{ManagedObject, attr};
 use crate::proto::attributes::{AttributeList, NewAttribute};
 use crate::proto::id::Id;
@@ -135,7 +134,7 @@ impl Filter {
 
     fn matches(&self, object: &ManagedObject) -> bool {
         self.stored_right(object)
-            && self.classes & class_of(object.object_type).0 as i32 != 0
+            && self.classes & object.class().0 as i32 != 0
             && (self.member != Some(ObjectGroupMember::GroupMemberFresh) || object.attributes.is_true(attr::FRESH))
             && self.asked.iter().all(|one| self.has(object, one))
     }

@@ -54,6 +54,12 @@ pub const OBJECT_TYPES: &[ObjectType] = &[
     ObjectType::OpaqueObject,
     ObjectType::PGPKey,
     ObjectType::CertificateRequest,
+    ObjectType::User,
+    ObjectType::Group,
+    ObjectType::PasswordCredential,
+    ObjectType::DeviceCredential,
+    ObjectType::OneTimePasswordCredential,
+    ObjectType::HashedPasswordCredential,
 ];
 
 /// The profiles that hold. A profile is claimed when every operation and object it asks for is there.

@@ -17,6 +17,7 @@ use sled::{Batch, IVec};
 
 use super::chunks::{self, META_KEY, PART_BYTES_MAX, Stored};
 use super::queue::Queued;
+use super::watermark::Watermark;
 use super::{Shared, guarded};
 use crate::store::{Journal, Sequence, StoreError, check_writes, lock};
 
@@ -29,6 +30,7 @@ pub struct Flusher {
     held: Vec<(Sequence, Vec<u8>)>,
     /// Blob files that are synced. There should never be any.
     blobs: HashSet<OsString>,
+    watermark: Watermark,
 }
 
 /// What sled has and the disk may not.
@@ -39,7 +41,8 @@ struct Applied {
 
 impl Flusher {
     pub fn new(shared: Arc<Shared>, data: File) -> Self {
-        Self { shared, data, journal: None, held: Vec::new(), blobs: HashSet::new() }
+        let watermark = Watermark::new(&shared.options.dir);
+        Self { shared, data, journal: None, held: Vec::new(), blobs: HashSet::new(), watermark }
     }
 
     /// Runs until the store is dropped or a write fails.
@@ -48,6 +51,7 @@ impl Flusher {
             while let Some(batch) = self.next() {
                 self.write(batch)?;
             }
+            self.watermark.write(self.shared.waiters.durable());
             Ok::<(), StoreError>(())
         }));
         let why: Arc<str> = match outcome {
@@ -104,6 +108,7 @@ impl Flusher {
         self.shared.batches.fetch_add(1, Ordering::Relaxed);
 
         self.shared.waiters.advance(applied.last);
+        self.watermark.rise(applied.last);
         self.shared.staging.retire(&applied.keys, applied.last);
         let mut queue = lock(&self.shared.queue);
         queue.backlog = (queue.backlog + self.held.len()).saturating_sub(count + held_before);

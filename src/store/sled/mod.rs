@@ -8,6 +8,7 @@ mod queue;
 mod staging;
 #[cfg(test)]
 mod tests;
+mod watermark;
 
 use std::cmp::Ordering as Order;
 use std::fs::File;

@@ -53,6 +53,7 @@ pub fn open(options: &SledOptions) -> Result<Opened, StoreError> {
     if rebuilt && count_keys(&db)? != keys {
         return Err(StoreError::plain("the database was rebuilt from its log and keys are missing: restore a backup"));
     }
+    super::watermark::check(dir, last)?;
     let data = File::open(dir.join("db")).map_err(|e| StoreError::new("cannot open the database file", e))?;
     sync_new_files(dir).map_err(|e| StoreError::new("cannot sync the data directory", e))?;
     if options.ballast_bytes > 0

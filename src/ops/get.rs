@@ -2,7 +2,7 @@
 
 use super::fresh::{Parsed, encoded_body, hint_of, parse};
 use super::wrapping::Specification;
-use super::{Cx, Object, Op, symmetric, unwrapping};
+use super::{Cx, Object, Op, pkcs12, symmetric, unwrapping};
 use crate::base::{Error, Result};
 use crate::crypto::formats;
 use crate::model::lifecycle::is_destroyed;
@@ -86,11 +86,33 @@ pub fn delivered(cx: &mut Cx<'_>, object: &Object, request: &Request<'_>) -> Res
         answer.attributes = inner.into_iter().collect::<Vec<Attribute>>();
         answer.material.wrapping = None;
     }
-    answer.body = Some(shaped(&mut answer, object, body, request.format, request.compression)?);
+    answer.body = Some(formatted(cx, &mut answer, object, body, request)?);
     if let Some(wrapping) = &request.wrapping {
         wrapping.apply(cx, object, &mut answer)?;
     }
     Ok(answer)
+}
+
+/// The body in the format that was asked for. PKCS#12 takes more objects than this one.
+fn formatted(
+    cx: &mut Cx<'_>,
+    answer: &mut ObjectAnswer,
+    object: &Object,
+    body: Body,
+    request: &Request<'_>,
+) -> Result<Body> {
+    const PKCS_12: Option<KeyFormatType> = Some(KeyFormatType::PKCS_12);
+    let held = object.material.format;
+    if request.format == PKCS_12 && held != PKCS_12 {
+        answer.material.format = object.material.format.and(PKCS_12);
+        return pkcs12::contained(cx, object);
+    }
+    if let Some(wanted) = request.format.filter(|wanted| held == PKCS_12 && *wanted != KeyFormatType::PKCS_12) {
+        let key = pkcs12::opened(cx, &object.attributes, &body)?.key;
+        answer.material.format = Some(wanted);
+        return Ok(encoded_body(formats::encode_private(&key, wanted).map_err(Error::from)?));
+    }
+    shaped(answer, object, body, request.format, request.compression)
 }
 
 /// Whether an object is to be unwrapped first: it is kept wrapped, and the client asks for it plain or wrapped anew.

@@ -38,6 +38,7 @@ mod modify_attribute;
 mod obliterate;
 mod obtain_lease;
 mod ping;
+mod pkcs12;
 mod query;
 mod recover;
 mod register;

@@ -2,7 +2,7 @@
 
 use super::create::StorageMasks;
 use super::fresh::{Origin, Parsed, furnish, parse, requested};
-use super::{Cx, Object, Op, certificate, unwrapping};
+use super::{Cx, Object, Op, certificate, pkcs12, unwrapping};
 use crate::base::{Error, Result};
 use crate::crypto::CryptoError;
 use crate::crypto::formats::Hint;
@@ -89,6 +89,7 @@ impl Op for Register {
         }
         if let Some(body) = &new.body {
             certificate::describe(&mut attributes, &object.material.fields, body)?;
+            pkcs12::describe(cx, &mut attributes, &object, body)?;
         }
         wrapped(cx, &mut attributes, &mut object)?;
         furnish(cx, &mut object, attributes, new.body.as_ref(), Origin::Registered)?;

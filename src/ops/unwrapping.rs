@@ -5,7 +5,7 @@ use super::wrapping::{Steps, WrappingKey, has_key_block, material, not_a_key, pa
 use super::{Cx, Object};
 use crate::base::{Error, Limits, Result, Value};
 use crate::model::right::Release;
-use crate::model::usage::{AfterLife, Use, may_use};
+use crate::model::usage::{Use, may_use};
 use crate::model::values::{AttributeValue, CryptographicParameters, Target};
 use crate::model::{ManagedObject, attr};
 use crate::proto::attributes::NewAttribute;
@@ -189,7 +189,8 @@ impl Information<'_> {
             (Role::Verifies, ObjectType::PrivateKey) => (named, Use::Sign),
             (_, other) => return Err(not_a_key(other, cx)),
         };
-        may_use(&key.attributes, purpose, cx.now, AfterLife::MayProcess).map_err(|no| no.into_error(cx.version))?;
+        may_use(&key.attributes, purpose, cx.now, cx.services.settings.after_life)
+            .map_err(|no| no.into_error(cx.version))?;
         let material = material(cx, &key)?;
         Ok(WrappingKey::new(key, parameters, material))
     }

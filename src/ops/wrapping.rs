@@ -1,13 +1,13 @@
 //! Wrapping a key with another key on its way out (Key Wrapping Specification, 1.4 §2.1.6, 2.1 §7.18), and what both
 //! ways share: which key and which Cryptographic Parameters. The way back is in `unwrapping`.
 
+use super::using::parameters::{of_cipher, of_pair};
+use super::using::{permit, software};
 use super::{Cx, Object, fresh};
 use crate::base::{Error, Field, KeyBytes, Result, Value};
 use crate::crypto::keys::Input;
 use crate::crypto::mac::{self, MacAlgorithm};
-use crate::crypto::operations::AsymmetricParameters;
-use crate::crypto::rsa::SoftwareRsa;
-use crate::crypto::{CryptoError, Standing, symmetric, wrap};
+use crate::crypto::{CryptoError, symmetric, wrap};
 use crate::model::lifecycle::is_destroyed;
 use crate::model::right::{Release, Right};
 use crate::model::usage::{AfterLife, Use, may_use};
@@ -287,14 +287,11 @@ impl WrappingKey {
             let Some(fresh::Parsed::Public(key)) = fresh::parsed(&self.object, &self.material) else {
                 return Err(unusable());
             };
-            let bytes = key.encrypt(&asymmetric(&self.parameters), plain).map_err(Error::from)?;
+            let bytes = key.encrypt(&of_pair(&self.parameters), plain).map_err(Error::from)?;
             return Ok(wrap::Wrapped { bytes, iv: None });
         }
         let parameters = self.cipher()?;
-        let (standing, name) = symmetric::standing(parameters.algorithm).map_err(Error::from)?;
-        if standing == Standing::Legacy {
-            return Err(CryptoError::Legacy(name).into());
-        }
+        permit(cx, symmetric::standing(parameters.algorithm))?;
         let key = self.symmetric()?;
         Ok(wrap::wrap(&parameters, key.expose(), plain, &*cx.services.entropy)?)
     }
@@ -306,7 +303,7 @@ impl WrappingKey {
             let Some(fresh::Parsed::Private(key)) = fresh::parsed(&self.object, &self.material) else {
                 return Err(unusable());
             };
-            return Ok(key.decrypt(&asymmetric(&self.parameters), wrapped, SoftwareRsa::default())?);
+            return Ok(key.decrypt(&of_pair(&self.parameters), wrapped, software(cx))?);
         }
         let key = self.symmetric()?;
         Ok(wrap::unwrap(&self.cipher()?, key.expose(), iv, wrapped)?)
@@ -318,8 +315,8 @@ impl WrappingKey {
             let Some(fresh::Parsed::Private(key)) = fresh::parsed(&self.object, &self.material) else {
                 return Err(unusable());
             };
-            let parameters = asymmetric(&self.parameters);
-            return Ok(key.sign(&parameters, Input::Message(data), SoftwareRsa::default())?);
+            let parameters = of_pair(&self.parameters);
+            return Ok(key.sign(&parameters, Input::Message(data), software(cx))?);
         }
         let key = self.symmetric()?;
         Ok(mac::mac(self.mac_algorithm()?, key.expose(), data)?)
@@ -338,7 +335,7 @@ impl WrappingKey {
                     Some(fresh::Parsed::Public(key)) => key,
                     None => return Err(unusable()),
                 };
-                Ok(key.verify(&asymmetric(&self.parameters), Input::Message(data), tag)?)
+                Ok(key.verify(&of_pair(&self.parameters), Input::Message(data), tag)?)
             }
         }
     }
@@ -348,32 +345,14 @@ impl WrappingKey {
     }
 
     fn mac_algorithm(&self) -> Result<MacAlgorithm> {
-        let algorithm = self.algorithm()?;
-        Ok(MacAlgorithm::new(Some(algorithm), self.parameters.block_cipher_mode, self.parameters.hashing_algorithm)?)
+        let algorithm = self.object.attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM);
+        Ok(MacAlgorithm::new(algorithm, self.parameters.block_cipher_mode, self.parameters.hashing_algorithm)?)
     }
 
     /// "The algorithms used for wrapping are given by the Cryptographic Algorithm attributes of the encryption key and/or
     /// MAC/signature key" (1.4 §2.1.5).
-    fn algorithm(&self) -> Result<crate::registry::CryptographicAlgorithm> {
-        let own = self.object.attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM);
-        own.or(self.parameters.cryptographic_algorithm)
-            .ok_or_else(|| CryptoError::MissingParameter("cryptographic algorithm of the wrapping key").into())
-    }
-
     fn cipher(&self) -> Result<symmetric::Parameters> {
-        let from = &self.parameters;
-        Ok(symmetric::Parameters {
-            algorithm: self.algorithm()?,
-            mode: from.block_cipher_mode,
-            padding: from.padding_method,
-            random_iv: true,
-            iv_length: from.iv_length,
-            tag_length: from.tag_length,
-            fixed_field_length: from.fixed_field_length,
-            invocation_field_length: from.invocation_field_length,
-            counter_length: from.counter_length,
-            initial_counter: from.initial_counter_value,
-        })
+        Ok(of_cipher(&self.object, &self.parameters)?)
     }
 
     /// Wrapping applies protection, so it counts against the usage limits of the wrapping key (1.4 §3.21).
@@ -388,20 +367,6 @@ impl WrappingKey {
 
 fn unusable() -> Error {
     CryptoError::BadKey("the wrapping key cannot be read").into()
-}
-
-fn asymmetric(from: &CryptographicParameters) -> AsymmetricParameters<'_> {
-    AsymmetricParameters {
-        padding: from.padding_method,
-        hash: from.hashing_algorithm,
-        signature: from.digital_signature_algorithm,
-        mask_generator: from.mask_generator,
-        mask_hash: from.mask_generator_hashing_algorithm,
-        label: from.p_source.as_deref(),
-        salt_length: from.salt_length,
-        trailer: from.trailer_field,
-        context: from.context_string.as_deref(),
-    }
 }
 
 #[cfg(test)]

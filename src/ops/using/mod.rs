@@ -8,7 +8,7 @@ use super::fresh::{Parsed, parsed};
 use super::get::available;
 use super::streams::{Facts, Output, Part, Stepper, Work};
 use super::unwrapping::plain_body;
-use super::{Cx, Object, symmetric};
+use super::{Cx, Object, pkcs12, symmetric};
 use crate::base::{Error, KeyBytes, Result};
 use crate::crypto::keys::{PrivateKey, PublicKey};
 use crate::crypto::rsa::SoftwareRsa;
@@ -20,7 +20,7 @@ use crate::model::usage::{Use, may_use};
 use crate::model::values::{CryptographicParameters, UsageLimits};
 use crate::model::{Key as AttributeKey, attr};
 use crate::proto::id::{Id, IdRef};
-use crate::registry::{ObjectType, ResultReason, UsageLimitsUnit, Version};
+use crate::registry::{KeyFormatType, ObjectType, ResultReason, UsageLimitsUnit, Version};
 use parameters::{Requested, effective};
 
 /// Longest data that is worked on between other requests; longer data goes to a thread that may block.
@@ -86,15 +86,18 @@ impl Using {
     /// The key.
     ///
     /// # Errors
-    /// Key Value Not Present; Bad Cryptographic Parameters for a key that cannot be taken apart.
+    /// Key Value Not Present; those of unwrapping for a key that is kept wrapped; Bad Cryptographic Parameters for a key that cannot be taken apart.
     pub fn key(&self, cx: &mut Cx<'_>) -> Result<Key> {
         const BAD: CryptoError = CryptoError::BadKey("it is not of an algorithm and format that this server uses");
-        let absent = |words| Err(Error::new(ResultReason::KeyValueNotPresent, words));
         let Some(body) = plain_body(cx, &self.object)? else {
-            return absent("the server does not hold this object's key value");
+            let words = "the server does not hold this object's key value";
+            return Err(Error::new(ResultReason::KeyValueNotPresent, words));
         };
         let key = match self.object.object_type {
             ObjectType::Certificate => Key::Public(Certificate::parse(body.bytes.expose())?.public_key.ok_or(BAD)?),
+            ObjectType::PrivateKey if self.object.material.format == Some(KeyFormatType::PKCS_12) => {
+                Key::Private(pkcs12::opened(cx, &self.object.attributes, &body)?.key)
+            }
             ObjectType::PrivateKey | ObjectType::PublicKey => match parsed(&self.object, &body) {
                 Some(Parsed::Private(key)) => Key::Private(key),
                 Some(Parsed::Public(key)) => Key::Public(key),

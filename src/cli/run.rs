@@ -133,7 +133,8 @@ impl KeyService {
                 } else {
                     AfterLife::Closed
                 },
-                ..Settings::default() },
+                ..Settings::default()
+            },
             durable_reads: config.audit.durable_reads,
         })
         .map_err(|error| Failure::failed(error.to_string()))?;

@@ -30,8 +30,8 @@ impl Op for RNGRetrieve {
 
     fn run(request: Request, cx: &mut Cx<'_>) -> Result<Response> {
         let longest = cx.services.limits.object_bytes_max;
-        let length = usize::try_from(request.length)
-            .map_err(|_| Error::invalid_field("Data Length cannot be negative"))?;
+        let length =
+            usize::try_from(request.length).map_err(|_| Error::invalid_field("Data Length cannot be negative"))?;
         if length > longest {
             return Err(Error::new(
                 ResultReason::InvalidField,

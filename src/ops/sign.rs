@@ -73,11 +73,7 @@ impl Op for Sign {
             cx.outputs.record(Data::SignSignatureData, signature, cx.version);
         }
         let shown = Shown(cx.ephemeral);
-        Ok(Response {
-            id: shown.id(id),
-            signature: shown.data(signature),
-            correlation: shown.rest(correlation),
-        })
+        Ok(Response { id: shown.id(id), signature: shown.data(signature), correlation: shown.rest(correlation) })
     }
 }
 

@@ -97,9 +97,7 @@ impl Using {
             return absent("the client wrapped this object's key value; this server cannot use it");
         }
         let key = match self.object.object_type {
-            ObjectType::Certificate => {
-                Key::Public(Certificate::parse(body.bytes.expose())?.public_key.ok_or(BAD)?)
-            }
+            ObjectType::Certificate => Key::Public(Certificate::parse(body.bytes.expose())?.public_key.ok_or(BAD)?),
             ObjectType::PrivateKey | ObjectType::PublicKey => match parsed(&self.object, &body) {
                 Some(Parsed::Private(key)) => Key::Private(key),
                 Some(Parsed::Public(key)) => Key::Public(key),

@@ -30,9 +30,8 @@ pub fn effective(object: &ManagedObject, requested: Option<Requested>, purpose: 
     let requested = requested.unwrap_or_default().0;
     let Value::Structure(mut fields) = requested.clone().into_value() else { return requested };
     let held = object.attributes.all(attr::CRYPTOGRAPHIC_PARAMETERS).filter(|held| serves(held, purpose));
-    let agrees = |held: &Value| {
-        fields.iter().all(|field| held.field(field.tag).is_none_or(|value| *value == field.value))
-    };
+    let agrees =
+        |held: &Value| fields.iter().all(|field| held.field(field.tag).is_none_or(|value| *value == field.value));
     let Some(Value::Structure(held)) = held.map(AttributeValue::into_value).find(agrees) else { return requested };
     for field in held {
         if !fields.iter().any(|own| own.tag == field.tag) {
@@ -111,11 +110,7 @@ mod tests {
     use super::*;
     use crate::registry::{BlockCipherMode as Mode, HashingAlgorithm as Hash, ObjectType};
 
-    fn parameters(
-        mode: Option<Mode>,
-        padding: Option<PaddingMethod>,
-        hash: Option<Hash>,
-    ) -> CryptographicParameters {
+    fn parameters(mode: Option<Mode>, padding: Option<PaddingMethod>, hash: Option<Hash>) -> CryptographicParameters {
         CryptographicParameters {
             block_cipher_mode: mode,
             padding_method: padding,

@@ -7,6 +7,7 @@ pub mod parameters;
 use super::fresh::{Parsed, parsed};
 use super::get::available;
 use super::streams::{Facts, Output, Part, Stepper, Work};
+use super::unwrapping::plain_body;
 use super::{Cx, Object, symmetric};
 use crate::base::{Error, KeyBytes, Result};
 use crate::crypto::keys::{PrivateKey, PublicKey};
@@ -19,7 +20,6 @@ use crate::model::usage::{Use, may_use};
 use crate::model::values::{CryptographicParameters, UsageLimits};
 use crate::model::{Key as AttributeKey, attr};
 use crate::proto::id::{Id, IdRef};
-use crate::proto::objects::BodyKind;
 use crate::registry::{ObjectType, ResultReason, UsageLimitsUnit, Version};
 use parameters::{Requested, effective};
 
@@ -86,16 +86,16 @@ impl Using {
     /// The key.
     ///
     /// # Errors
-    /// Key Value Not Present; Bad Cryptographic Parameters for a key that cannot be taken apart.
+    /// Key Value Not Present; Bad Cryptographic Parameters for a key that cannot be taken apart; those of unwrapping
+    /// for one that is kept wrapped.
     pub fn key(&self, cx: &mut Cx<'_>) -> Result<Key> {
         const BAD: CryptoError = CryptoError::BadKey("it is not of an algorithm and format that this server uses");
-        let absent = |words| Err(Error::new(ResultReason::KeyValueNotPresent, words));
-        let Some(body) = cx.body(&self.object)? else {
-            return absent("the server does not hold this object's key value");
+        let Some(body) = plain_body(cx, &self.object)? else {
+            return Err(Error::new(
+                ResultReason::KeyValueNotPresent,
+                "the server does not hold this object's key value",
+            ));
         };
-        if body.kind == BodyKind::Wrapped {
-            return absent("the client wrapped this object's key value; this server cannot use it");
-        }
         let key = match self.object.object_type {
             ObjectType::Certificate => Key::Public(Certificate::parse(body.bytes.expose())?.public_key.ok_or(BAD)?),
             ObjectType::PrivateKey | ObjectType::PublicKey => match parsed(&self.object, &body) {

@@ -7,6 +7,10 @@ pub mod batch;
 pub mod identity;
 pub mod open;
 pub mod policy;
+#[cfg(test)]
+mod service_tests;
+#[cfg(test)]
+pub(crate) mod testing;
 mod users;
 
 use std::net::SocketAddr;

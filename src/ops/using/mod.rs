@@ -86,7 +86,8 @@ impl Using {
     /// The key.
     ///
     /// # Errors
-    /// Key Value Not Present; those of unwrapping for a key that is kept wrapped; Bad Cryptographic Parameters for a key that cannot be taken apart.
+    /// Key Value Not Present; Bad Cryptographic Parameters for a key that cannot be taken apart; those of unwrapping
+    /// for one that is kept wrapped.
     pub fn key(&self, cx: &mut Cx<'_>) -> Result<Key> {
         const BAD: CryptoError = CryptoError::BadKey("it is not of an algorithm and format that this server uses");
         let Some(body) = plain_body(cx, &self.object)? else {

@@ -10,8 +10,8 @@ use crate::base::{Date, Entropy, Error, Limits, Result, Value};
 use crate::keep::find::Search;
 use crate::keep::{BodyChange, Keep, Kept, Transaction};
 use crate::model::lifecycle::{Event, next};
-use crate::model::usage::AfterLife;
 use crate::model::right::{Caller, ExportPermit, ObjectFacts, Policy, Release, Right, Verdict, permitted};
+use crate::model::usage::AfterLife;
 use crate::model::{ManagedObject, Refusal, attr, rule};
 use crate::proto::id::{Id, IdRef};
 use crate::proto::message::Ephemeral;
@@ -52,7 +52,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { interop: true, lease_seconds: 3600, legacy_algorithms: false, software_rsa: true, after_life: AfterLife::Closed }
+        Self {
+            interop: true,
+            lease_seconds: 3600,
+            legacy_algorithms: false,
+            software_rsa: true,
+            after_life: AfterLife::Closed,
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `keep`, `vault` | objects at rest; key material and its use |
 //! | `ops` | one file an operation |
 //! | `gate` | what surrounds each operation: identity, policy, batches, audit; the only commit |
+//! | `schedule` | work driven by time: keys that are rotated |
 //! | `serve` | the only asynchronous room: sockets, TLS, HTTP |
 //! | `cli` | the commands |
 
@@ -22,6 +23,7 @@ pub mod model;
 pub mod ops;
 pub mod proto;
 pub mod registry;
+pub mod schedule;
 pub mod serve;
 pub mod store;
 pub mod ttlv;

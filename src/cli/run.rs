@@ -17,6 +17,7 @@ use crate::gate::{self, Core, Parts};
 use crate::model::usage::AfterLife;
 use crate::ops::Settings;
 use crate::proto::text;
+use crate::schedule;
 use crate::serve::{
     self, Codec, Encoding, Options, Outcome, Service, SystemClock, SystemEntropy, TlsMinimum, TlsOptions,
 };
@@ -172,6 +173,10 @@ impl Service for KeyService {
 
     fn reload(&self) {
         self.users.reload();
+    }
+
+    fn tend(&self) {
+        schedule::tend(&self.core);
     }
 }
 

@@ -14,6 +14,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
+use super::audit::Kind;
 use super::users;
 use crate::base::{Date, Error, Pin, Result};
 use crate::keep::Keep;
@@ -58,6 +59,16 @@ pub struct Peer {
     pub address: String,
     /// Whom the certificate names.
     pub caller: Caller,
+    /// How the audit calls what is done for it.
+    pub kind: Kind,
+}
+
+impl Peer {
+    /// The server itself, which may do what an operator may. No connection has it.
+    pub fn server() -> Self {
+        let caller = Caller { operator: true, ..Caller::named("keyhaven") };
+        Self { address: String::new(), caller, kind: Kind::Server }
+    }
 }
 
 impl Identity {
@@ -87,7 +98,7 @@ impl Identity {
                 parsed.subject()
             )
         })?;
-        Ok(Peer { address: address.to_string(), caller: self.caller(&name) })
+        Ok(Peer { address: address.to_string(), caller: self.caller(&name), kind: Kind::Operation })
     }
 
     /// The caller of this name.

@@ -166,6 +166,16 @@ impl Core {
         self.identity.peer(certificate, address)
     }
 
+    /// The objects, for work that time drives.
+    pub fn keep(&self) -> &Keep {
+        &self.services.keep
+    }
+
+    /// The time.
+    pub fn now(&self) -> Date {
+        self.clock.now()
+    }
+
     /// The store below.
     pub fn store(&self) -> &Arc<dyn Store> {
         self.services.keep.store()
@@ -281,7 +291,7 @@ impl Core {
                 client => format!("{correlation} {client}"),
             };
             Entry {
-                kind: Kind::Operation,
+                kind: peer.kind,
                 at_micros: now.1,
                 caller: attempt.caller.name.to_string(),
                 address: peer.address.clone(),
@@ -396,7 +406,7 @@ impl Core {
         let mut journal = Vec::new();
         for operation in operations {
             Entry {
-                kind: Kind::Operation,
+                kind: peer.kind,
                 at_micros: now.1,
                 caller: peer.caller.name.to_string(),
                 address: peer.address.clone(),

@@ -23,6 +23,8 @@ const INDEXED: &[Tag] = &[
     Tag::X_509CertificateSubject,
     Tag::X_509CertificateIssuer,
     Tag::CertificateSubjectCN,
+    // What `schedule` looks for.
+    Tag::RotateAutomatic,
 ];
 
 /// Whether objects are found by whole values of this attribute.

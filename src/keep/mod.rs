@@ -4,6 +4,7 @@
 pub mod find;
 pub mod index;
 pub mod keys;
+mod note;
 pub mod record;
 pub mod seal;
 mod transaction;
@@ -212,6 +213,9 @@ impl Keep {
         let mut commit = Commit { journal, ..Commit::default() };
         for staged in transaction.staged() {
             self.stage(staged, &mut commit)?;
+        }
+        for note in transaction.notes() {
+            self.stage_note(note, &mut commit)?;
         }
         hand_over_names(&mut commit);
         if commit.writes.is_empty() && commit.journal.is_empty() {

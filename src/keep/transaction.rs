@@ -2,7 +2,9 @@
 //! into a layer of its own, which joins the rest when the item succeeds and is dropped when it fails.
 
 use super::index::rows;
+use super::note::Note;
 use super::{Keep, KeepError, Kept};
+use crate::base::Value;
 use crate::model::ManagedObject;
 use crate::proto::objects::Body;
 use crate::store::Sequence;
@@ -36,6 +38,8 @@ pub struct Transaction {
     batch: Vec<Staged>,
     /// Of the item that runs.
     item: Vec<Staged>,
+    /// Notes of the items that succeeded, and of the one that runs.
+    notes: (Vec<Note>, Vec<Note>),
     /// The highest commit that anything read so far rests on.
     pub seen: Sequence,
 }
@@ -98,8 +102,23 @@ impl Transaction {
         Ok(())
     }
 
+    /// The value of a note as this transaction sees it.
+    pub fn note(&self, keep: &Keep, name: &str) -> Result<Option<Value>, KeepError> {
+        let mut staged = self.notes.1.iter().rev().chain(self.notes.0.iter().rev());
+        match staged.find(|note| note.name == name) {
+            Some(note) => Ok(note.value.clone()),
+            None => keep.note(name),
+        }
+    }
+
+    /// Stages a note; None takes it away.
+    pub fn set_note(&mut self, name: &'static str, value: Option<Value>) {
+        self.notes.1.push(Note { name, value });
+    }
+
     /// The item that ran succeeded: its changes join the batch.
     pub fn keep_item(&mut self) {
+        self.notes.0.append(&mut self.notes.1);
         for staged in std::mem::take(&mut self.item) {
             match self.batch_index(&staged.kept.object.id) {
                 Some(at) => {
@@ -118,17 +137,19 @@ impl Transaction {
     /// The item that ran failed: its changes are dropped.
     pub fn discard_item(&mut self) {
         self.item.clear();
+        self.notes.1.clear();
     }
 
     /// Everything is dropped.
     pub fn discard_all(&mut self) {
         self.item.clear();
         self.batch.clear();
+        self.notes = Default::default();
     }
 
     /// Whether anything is to be written.
     pub fn is_empty(&self) -> bool {
-        self.batch.is_empty() && self.item.is_empty()
+        self.batch.is_empty() && self.item.is_empty() && self.notes.0.is_empty()
     }
 
     /// The objects that this transaction changed or made, as it sees them; those that vanish are not among them.
@@ -141,6 +162,10 @@ impl Transaction {
     /// Whether the transaction changed, made or removed the object.
     pub fn touches(&self, id: &str) -> bool {
         self.staged_for(id).is_some()
+    }
+
+    pub(super) fn notes(&self) -> impl Iterator<Item = &Note> {
+        self.notes.0.iter()
     }
 
     pub(super) fn staged(&self) -> impl Iterator<Item = &Staged> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::streams::{Open, Streams};
 use super::using::data::Outputs;
-use crate::base::{Date, Entropy, Error, Limits, Result};
+use crate::base::{Date, Entropy, Error, Limits, Result, Value};
 use crate::keep::find::Search;
 use crate::keep::{BodyChange, Keep, Kept, Transaction};
 use crate::model::lifecycle::{Event, next};
@@ -414,11 +414,7 @@ impl<'a> Cx<'a> {
 
     /// Shows the objects that may match, newest first, until `show` returns false: those of the caller, or of
     /// everybody if the caller is an operator. Staged changes are seen. Objects the policy hides are left out.
-    pub fn find(
-        &mut self,
-        values: &[(Tag, &crate::base::Value)],
-        show: &mut dyn FnMut(&ManagedObject) -> bool,
-    ) -> Result<()> {
+    pub fn find(&mut self, values: &[(Tag, &Value)], show: &mut dyn FnMut(&ManagedObject) -> bool) -> Result<()> {
         let services = self.services;
         let caller = self.caller;
         let mut staged: Vec<&Kept> = self.transaction.changed().collect();
@@ -453,6 +449,16 @@ impl<'a> Cx<'a> {
         }
         self.transaction.seen = seen;
         Ok(())
+    }
+
+    /// What the server keeps under the name.
+    pub fn note(&self, name: &str) -> Result<Option<Value>> {
+        Ok(self.transaction.note(&self.services.keep, name)?)
+    }
+
+    /// Stages what the server keeps under the name.
+    pub fn set_note(&mut self, name: &'static str, value: Option<Value>) {
+        self.transaction.set_note(name, value);
     }
 
     /// Sets the ID Placeholder to the answer of an operation, and remembers the answer for later items.

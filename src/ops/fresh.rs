@@ -30,8 +30,15 @@ pub enum Origin {
     Registered,
 }
 
-/// The attributes a client asked for, with those of the templates it named, checked against the rules.
+/// The attributes of an object to be made: those a client asked for, and the defaults of what it left out.
 pub fn requested(cx: &mut Cx<'_>, list: AttributeList, object_type: ObjectType) -> Result<Attributes> {
+    let mut attributes = asked(cx, list, object_type)?;
+    super::set_defaults::fill(cx, object_type, &mut attributes)?;
+    Ok(attributes)
+}
+
+/// The attributes a client asked for, with those of the templates it named, checked against the rules.
+pub fn asked(cx: &mut Cx<'_>, list: AttributeList, object_type: ObjectType) -> Result<Attributes> {
     let mut attributes = templates(cx, &list.templates)?;
     let inherited = attributes.clone();
     for one in list.attributes {
@@ -43,20 +50,24 @@ pub fn requested(cx: &mut Cx<'_>, list: AttributeList, object_type: ObjectType) 
     Ok(attributes)
 }
 
-/// The requested attributes of a pair: what both share, then what this half has of its own, which takes precedence
-/// (1.4 §4.2, 2.1 §6.1.9).
+/// The requested attributes of one half of a pair.
 pub fn requested_of_pair(
     cx: &mut Cx<'_>,
     common: &AttributeList,
     own: AttributeList,
     object_type: ObjectType,
 ) -> Result<Attributes> {
+    requested(cx, joined(common, own), object_type)
+}
+
+/// What both halves of a pair share, then what one has of its own, which takes precedence (1.4 §4.2, 2.1 §6.1.9).
+pub fn joined(common: &AttributeList, own: AttributeList) -> AttributeList {
     let is_own = |tag: Tag| own.attributes.iter().any(|one| one.tag == tag);
     let single = |tag: Tag| rule(tag).is_some_and(|rule| !rule.is_many());
     let shared = common.attributes.iter().filter(|one| !(single(one.tag) && is_own(one.tag))).cloned();
     let attributes = shared.chain(own.attributes.iter().cloned()).collect();
     let templates = common.templates.iter().chain(&own.templates).cloned().collect();
-    requested(cx, AttributeList { attributes, templates }, object_type)
+    AttributeList { attributes, templates }
 }
 
 /// A request's value of a single-instance attribute replaces the one that a template handed on.
@@ -137,7 +148,8 @@ pub fn furnish(
         object.attributes.set(attr::USAGE_LIMITS, limits.fresh());
     }
     describe(object, body, cx.version);
-    quantum_safe(object)
+    quantum_safe(object)?;
+    super::set_constraints::check(cx, object)
 }
 
 /// Symmetric keys with this many bits stand against Grover's search (NIST IR 8105).

@@ -51,6 +51,9 @@ handlers! {
     adjust_attribute::AdjustAttribute;
     set_attribute::SetAttribute;
     interop::Interop;
+    set_defaults::SetDefaults;
+    set_constraints::SetConstraints;
+    get_constraints::GetConstraints;
     ping::Ping;
     create_group::CreateGroup;
     obliterate::Obliterate;

@@ -36,7 +36,7 @@ structure! {
         many ValidationInformation => validations: Value;
         many CapabilityInformation => capabilities: Capability;
         many ClientRegistrationMethod => registration_methods: ClientRegistrationMethod;
-        opt DefaultsInformation => defaults: Value;
+        opt DefaultsInformation => defaults: super::set_defaults::DefaultsInformation;
         opt ProtectionStorageMasks => storage_masks: Value;
         many CredentialInformation => credentials: Credentials;
     }
@@ -99,7 +99,7 @@ impl Op for Query {
             response.capabilities.push(Capability);
         }
         if asks(QueryFunction::QueryDefaultsInformation) {
-            response.defaults = Some(Value::Structure(Vec::new()));
+            response.defaults = Some(super::set_defaults::in_force(cx)?);
         }
         if asks(QueryFunction::QueryStorageProtectionMasks) {
             let mask = Value::Integer(storage_mask().0 as i32);

@@ -1,7 +1,7 @@
 //! Re-key: a new symmetric key takes the place of another (1.4 §4.4, 2.1 §6.1.46). What is taken over is in `replace`.
 
 use super::create::{StorageMasks, bytes_of, generated_format, key_bits, key_body};
-use super::fresh::{Origin, furnish, requested};
+use super::fresh::{Origin, asked, furnish};
 use super::replace::{inherited, may_replace, succeed};
 use super::{Cx, Op};
 use crate::base::{Error, KeyBytes, Result};
@@ -40,7 +40,7 @@ impl Op for ReKey {
         let mut old = cx.object(request.id, Right::Rekey)?;
         may_replace(cx, &old, ObjectType::SymmetricKey)?;
         StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
-        let asked = requested(cx, request.attributes.unwrap_or_default(), ObjectType::SymmetricKey)?;
+        let asked = asked(cx, request.attributes.unwrap_or_default(), ObjectType::SymmetricKey)?;
         let mut attributes = inherited(cx, &old, asked, request.offset)?;
         if !attributes.has(attr::KEY_FORMAT_TYPE.tag())
             && old.material.format == Some(KeyFormatType::TransparentSymmetricKey)

@@ -2,7 +2,7 @@
 
 use super::create::StorageMasks;
 use super::create_key_pair::{key_spec, link, private_encoding, public_encoding};
-use super::fresh::{Origin, furnish, requested_of_pair};
+use super::fresh::{Origin, asked, furnish, joined};
 use super::replace::{inherited, may_replace, succeed};
 use super::{Cx, Object, Op};
 use crate::base::{Error, Result};
@@ -61,7 +61,7 @@ impl Op for ReKeyKeyPair {
         may_replace(cx, &public, ObjectType::PublicKey)?;
         let common = request.common.unwrap_or_default();
         let mut half = |old: Object, own: Option<AttributeList>, object_type| {
-            let asked = requested_of_pair(cx, &common, own.unwrap_or_default(), object_type)?;
+            let asked = asked(cx, joined(&common, own.unwrap_or_default()), object_type)?;
             let mut attributes = inherited(cx, &old, asked, request.offset)?;
             // Where the request says nothing, the new key has the format of the old one.
             if let Some(format) = old.material.format.filter(|_| !attributes.has(attr::KEY_FORMAT_TYPE.tag())) {

@@ -175,6 +175,10 @@ pub fn succeed(cx: &Cx<'_>, old: &mut Object, new: &mut Object) {
     new.attributes.set(attr::ROTATE_LATEST, true);
     old.attributes.set(attr::ROTATE_LATEST, false);
     old.attributes.set(attr::ROTATE_DATE, cx.now);
+    if old.attributes.has(Tag::RotateAutomatic) {
+        // It goes on with the replacement; `schedule` has nothing more to do here.
+        old.attributes.set(attr::ROTATE_AUTOMATIC, false);
+    }
 }
 
 #[cfg(test)]

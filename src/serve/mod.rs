@@ -158,7 +158,8 @@ pub fn run<S: Service>(
     let runtime = builder.build().map_err(ServeError::Runtime)?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(ServeError::Runtime)?;
-        let server = Server::start(options, service, codec).await?;
+        let server = Server::start(options, Arc::clone(&service), codec).await?;
+        let tending = tokio::spawn(tend(service));
         started();
         tokio::pin!(shutdown);
         loop {
@@ -173,9 +174,25 @@ pub fn run<S: Service>(
                 },
             }
         }
+        tending.abort();
         server.drain().await;
         Ok(())
     })
+}
+
+/// How often the service does what is due by time.
+const TEND: Duration = seconds(60);
+
+async fn tend<S: Service>(service: Arc<S>) {
+    let mut ticks = tokio::time::interval(TEND);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let service = Arc::clone(&service);
+        if spawn_blocking(move || service.tend()).await.is_err() {
+            error!("work that is due by time panicked; this is a defect");
+        }
+    }
 }
 
 /// A server that runs on the current runtime.

@@ -43,6 +43,9 @@ pub trait Service: Send + Sync + 'static {
     /// the service itself and the old state stays.
     fn reload(&self) {}
 
+    /// Does what is due by time. Called about once a minute on the blocking pool, never twice at a time.
+    fn tend(&self) {}
+
     /// Adds the service's own metrics to those of `/metrics`.
     fn register(&self, _registry: &mut Registry) {}
 }

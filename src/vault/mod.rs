@@ -2,3 +2,4 @@
 
 pub mod pkcs11;
 pub mod root;
+pub mod shares;

@@ -175,12 +175,14 @@ impl SoftRoot {
         write_new(path, &text)
     }
 
-    /// What kind of root the file describes: `file` or `passphrase`.
+    /// What kind of root the file describes: `file`, `passphrase`, `pkcs11` or `shares`.
     pub fn kind_of(path: &Path) -> Result<&'static str, RootError> {
         let text = read(path)?;
         match text.lines().next().and_then(|line| line.strip_prefix(MAGIC)).map(str::trim) {
             Some("file") => Ok("file"),
             Some("passphrase") => Ok("passphrase"),
+            Some("pkcs11") => Ok("pkcs11"),
+            Some("shares") => Ok("shares"),
             _ => Err(RootError::Format(path.into(), "the first line is not `keyhaven-root 1 file` or `… passphrase`")),
         }
     }

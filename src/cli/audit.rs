@@ -38,9 +38,9 @@ pub fn export(config: &Config, to: &mut dyn Write) -> Result<(), Failure> {
 
 fn walk(config: &Config, show: impl FnMut(&Entry)) -> Result<Head, Failure> {
     let fail = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
-    let root = open_root(config)?;
+    let root = open_root(config)?.root;
     let store = Sled::open(store_options(config)).map_err(|error| fail(&error))?;
-    let seal = open_seal(&store, &root).map_err(|error| fail(&error))?;
+    let seal = open_seal(&store, &*root).map_err(|error| fail(&error))?;
     let seal = seal.ok_or_else(|| Failure::failed("the store is new: no server has used it yet"))?;
     audit::verify(&store, &seal, show).map_err(|error| fail(&error))
 }

@@ -4,12 +4,14 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
 use super::failure::Failure;
 use super::files;
 use crate::base::Limits;
+use crate::vault::pkcs11::{Omit, Profile, Settings, TokenChoice};
 
 /// The name of the configuration file in a data directory.
 pub const FILE_NAME: &str = "keyhaven.toml";
@@ -32,6 +34,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// What opens them.
     pub root: Root,
+    /// The token of `root.kind = "pkcs11"`.
+    pub hsm: HsmSettings,
     /// How a certificate becomes a name.
     pub identity: Identity,
     /// Choices of access and algorithms.
@@ -160,6 +164,83 @@ pub enum RootKind {
     File,
     /// A passphrase.
     Passphrase,
+    /// A key in an HSM.
+    Pkcs11,
+    /// A key split into shares.
+    Shares,
+}
+
+/// Section `[hsm]`.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HsmSettings {
+    /// The PKCS#11 module.
+    pub module: PathBuf,
+    /// The label of the token.
+    pub token: Option<String>,
+    /// The number of its slot, instead of the label.
+    pub slot: Option<u64>,
+    /// A file with the PIN.
+    pub pin_file: Option<PathBuf>,
+    /// Threads that call the module.
+    #[serde(deserialize_with = "positive")]
+    pub workers: usize,
+    /// Calls that may wait.
+    #[serde(deserialize_with = "positive")]
+    pub queue_max: usize,
+    /// Longest wait for an answer, in milliseconds.
+    #[serde(deserialize_with = "positive_u64")]
+    pub deadline_millis: u64,
+    /// Longest wait for a new key, in milliseconds.
+    #[serde(deserialize_with = "positive_u64")]
+    pub deadline_generate_millis: u64,
+    /// The maker, for what it is known to refuse.
+    pub profile: Profile,
+    /// More attributes to leave out of templates.
+    pub omit: Vec<Omit>,
+    /// Whether clients may have keys made in the token.
+    pub resident: bool,
+    /// Most keys of clients in the token.
+    pub resident_max: usize,
+}
+
+impl Default for HsmSettings {
+    fn default() -> Self {
+        Self {
+            module: "/usr/lib/softhsm/libsofthsm2.so".into(),
+            token: None,
+            slot: None,
+            pin_file: None,
+            workers: 4,
+            queue_max: 256,
+            deadline_millis: 5_000,
+            deadline_generate_millis: 60_000,
+            profile: Profile::Generic,
+            omit: Vec::new(),
+            resident: true,
+            resident_max: 10_000,
+        }
+    }
+}
+
+impl HsmSettings {
+    /// What the vault needs to know.
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        let token = match (&self.token, self.slot) {
+            (Some(label), None) => TokenChoice::Label(label.clone()),
+            (None, Some(slot)) => TokenChoice::Slot(slot),
+            _ => return Err(Failure::usage("[hsm] needs the label of its token (token) or the number of its slot (slot), one of them")),
+        };
+        Ok(Settings {
+            module: self.module.clone(),
+            token,
+            workers: self.workers,
+            queue_max: self.queue_max,
+            deadline: Duration::from_millis(self.deadline_millis),
+            deadline_generate: Duration::from_millis(self.deadline_generate_millis),
+            omit: [self.profile.omit(), &self.omit].concat(),
+        })
+    }
 }
 
 /// Section `[identity]`.
@@ -300,9 +381,10 @@ impl Config {
             &mut self.store.directory,
             &mut self.root.path,
             &mut self.users.file,
+            &mut self.hsm.module,
         ];
         let lists = self.tls.client_cas.iter_mut().chain(&mut self.tls.crls);
-        for path in single.into_iter().chain(lists).chain(&mut self.root.passphrase_file) {
+        for path in single.into_iter().chain(lists).chain(&mut self.root.passphrase_file).chain(&mut self.hsm.pin_file) {
             // Joining an absolute path gives that path.
             *path = base.join(&*path);
         }

@@ -8,6 +8,7 @@ mod client;
 pub mod config;
 pub mod failure;
 mod files;
+mod hsm_metrics;
 mod init;
 mod log;
 pub mod passphrase;
@@ -15,6 +16,8 @@ mod pki;
 mod quickstart;
 mod run;
 mod seams;
+mod service;
+mod unseal;
 pub mod users;
 
 use std::io::Write;
@@ -26,8 +29,9 @@ use clap::{Args, Parser, Subcommand};
 use time::OffsetDateTime;
 
 use self::check::{Finding, Severity};
-use self::config::{Config, RootKind};
+use self::config::{Config, HsmSettings, RootKind};
 use self::failure::{Exit, Failure};
+use self::seams::RootChoice;
 use self::users::Users;
 
 /// Runs the command of this process's arguments.
@@ -67,9 +71,24 @@ enum Verb {
         /// A name or address under which clients reach the server; may be given several times.
         #[arg(long = "host", value_name = "NAME")]
         hosts: Vec<String>,
-        /// What will open the stored keys: a root key in DIR/root.key, or a passphrase given at each start.
+        /// What will open the stored keys: a root key in DIR/root.key, a passphrase given at each start, a key in an
+        /// HSM, or shares of a key of which some are given at each start.
         #[arg(long, value_name = "KIND", value_enum, default_value = "file")]
         root: RootKind,
+        #[command(flatten)]
+        choice: RootArguments,
+    },
+    /// Give a sealed server a share of its root: from a file, the standard input or the terminal.
+    ///
+    /// The server must run on this machine, and the command must run as the server's user. The server opens with the
+    /// last share that is needed.
+    #[command(after_help = "Example:\n  keyhaven unseal --data /var/lib/keyhaven --share-file share-1.txt")]
+    Unseal {
+        /// A file with the share.
+        #[arg(long, value_name = "FILE")]
+        share_file: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Run the server until SIGINT or SIGTERM.
     #[command(after_help = "Example:\n  keyhaven serve --data /var/lib/keyhaven --listen 0.0.0.0:5696")]
@@ -166,6 +185,47 @@ enum AuditCommand {
     },
 }
 
+/// What `init` needs to know of some kinds of root.
+#[derive(Debug, Args)]
+struct RootArguments {
+    /// With --root pkcs11: the PKCS#11 module, a shared library.
+    #[arg(long, value_name = "FILE")]
+    hsm_module: Option<PathBuf>,
+    /// With --root pkcs11: the label of the token.
+    #[arg(long, value_name = "LABEL", conflicts_with = "hsm_slot")]
+    hsm_token: Option<String>,
+    /// With --root pkcs11: the number of its slot, instead of the label.
+    #[arg(long, value_name = "NUMBER")]
+    hsm_slot: Option<u64>,
+    /// With --root pkcs11: a file with the PIN. Without it: KEYHAVEN_PIN, or the terminal.
+    #[arg(long, value_name = "FILE")]
+    hsm_pin_file: Option<PathBuf>,
+    /// With --root shares: how many shares to make.
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    shares: u32,
+    /// With --root shares: how many of them open the root.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    threshold: u32,
+}
+
+impl RootArguments {
+    fn choice(self) -> Result<RootChoice, Failure> {
+        // The configuration lies elsewhere than the command runs.
+        let absolute = |path: PathBuf| {
+            std::path::absolute(&path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+        };
+        let defaults = HsmSettings::default();
+        let hsm = HsmSettings {
+            module: self.hsm_module.map(absolute).transpose()?.unwrap_or(defaults.module),
+            token: self.hsm_token,
+            slot: self.hsm_slot,
+            pin_file: self.hsm_pin_file.map(absolute).transpose()?,
+            ..HsmSettings::default()
+        };
+        Ok(RootChoice { hsm, shares: self.shares, threshold: self.threshold })
+    }
+}
+
 /// Where the configuration is.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -190,14 +250,11 @@ impl Place {
 
 fn run(command: Command) -> Result<Exit, Failure> {
     match command.verb {
-        Verb::Init { data, hosts, root } => {
-            init::init(&data, &hosts, root)?;
-            let data = data.display();
-            println!(
-                "Made {data}. Keep {data}/root.key and {data}/pki/ca.key safe and backed up.\n\
-                 Start the server with: keyhaven serve --data {data}"
-            );
+        Verb::Init { data, hosts, root, choice } => {
+            init::init(&data, &hosts, root, &choice.choice()?)?;
+            println!("{}", init::words(&data, root));
         }
+        Verb::Unseal { share_file, place } => println!("{}", unseal::unseal(&place.load()?, share_file.as_deref())?),
         Verb::Serve { place, listen, https, admin } => {
             let mut config = place.load()?;
             if admin.is_some_and(|address| !address.ip().is_loopback()) {

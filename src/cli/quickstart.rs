@@ -10,11 +10,12 @@ use super::init::{self, ADMIN};
 use super::log;
 use super::pki::Pki;
 use super::run::serve;
+use super::seams::RootChoice;
 
 /// Makes the data directory if needed, says how to use it, and serves.
 pub fn run(data: &Path) -> Result<(), Failure> {
     if !init::is_initialised(data) {
-        init::init(data, &[], RootKind::File)?;
+        init::init(data, &[], RootKind::File, &RootChoice::default())?;
         println!("Made {} with a configuration, an authority and certificates.", data.display());
     }
     // Other programs start elsewhere: what they are told has absolute paths.

@@ -1,14 +1,20 @@
 //! Where the commands meet the rooms below: one small function for each thing a command needs from the server, the
 //! vault, the store or the audit chain.
 
+use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::config::{Config, RootKind};
+use zeroize::Zeroizing;
+
+use super::config::{Config, HsmSettings, RootKind};
 use super::failure::Failure;
-use super::passphrase::passphrase;
+use super::passphrase::{ask, passphrase, pin};
 use crate::base::{Entropy, EntropyFailed};
 use crate::store::{Sled, SledOptions};
-use crate::vault::root::SoftRoot;
+use crate::vault::pkcs11::{Canary, Hsm, Pkcs11Root, RootFile};
+use crate::vault::root::{Root, RootError, SoftRoot};
+use crate::vault::shares::{self, Collector, Progress};
 
 /// The randomness of the operating system, by way of the crypto library.
 struct SystemEntropy;
@@ -19,32 +25,104 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// Makes the file of a root. It must not exist.
-pub fn create_root(kind: RootKind, path: &Path) -> Result<(), Failure> {
+/// The root of a server, and the token it lies in.
+pub struct Opened {
+    /// The root.
+    pub root: Arc<dyn Root>,
+    /// The token of a root of kind `pkcs11`.
+    pub hsm: Option<Arc<Hsm>>,
+}
+
+/// What `init` is told about a root beside its kind.
+#[derive(Clone, Debug, Default)]
+pub struct RootChoice {
+    /// Of `pkcs11`.
+    pub hsm: HsmSettings,
+    /// Of `shares`: how many.
+    pub shares: u32,
+    /// Of `shares`: how many of them open the root.
+    pub threshold: u32,
+}
+
+/// Makes the root and its file, which must not exist. Gives the texts of the shares, where there are any.
+pub fn create_root(kind: RootKind, choice: &RootChoice, path: &Path) -> Result<Vec<Zeroizing<String>>, Failure> {
+    let fail = |error: RootError| Failure::failed(error.to_string());
     match kind {
-        RootKind::File => SoftRoot::create_file(path, &SystemEntropy),
-        RootKind::Passphrase => SoftRoot::create_passphrase(path, &SystemEntropy),
+        RootKind::File => SoftRoot::create_file(path, &SystemEntropy).map_err(fail)?,
+        RootKind::Passphrase => SoftRoot::create_passphrase(path, &SystemEntropy).map_err(fail)?,
+        RootKind::Pkcs11 => {
+            let hsm = open_hsm(&choice.hsm, None)?;
+            Pkcs11Root::create(&hsm, path, &SystemEntropy).map_err(fail)?;
+        }
+        RootKind::Shares => return shares::create(path, choice.shares, choice.threshold, &SystemEntropy).map_err(fail),
     }
-    .map_err(|error| Failure::failed(error.to_string()))
+    Ok(Vec::new())
 }
 
-/// Opens the configured root; asks for a passphrase where one is needed.
-pub fn open_root(config: &Config) -> Result<SoftRoot, Failure> {
+fn open_hsm(hsm: &HsmSettings, canary: Option<Canary>) -> Result<Hsm, Failure> {
+    let settings = hsm.settings()?;
+    Hsm::open(settings, &pin(hsm)?, canary).map_err(|error| Failure::failed(error.to_string()))
+}
+
+/// Opens the configured root; asks for a passphrase, a PIN or shares where they are needed. A token that is away is no
+/// error here.
+pub fn open_root(config: &Config) -> Result<Opened, Failure> {
     let entropy = Box::new(SystemEntropy);
-    match config.root.kind {
-        RootKind::File => SoftRoot::open_file(&config.root.path, entropy),
-        RootKind::Passphrase => SoftRoot::open_passphrase(&config.root.path, &passphrase(&config.root)?, entropy),
-    }
-    .map_err(|error| Failure::failed(error.to_string()))
+    let path = &config.root.path;
+    let fail = |error: RootError| Failure::failed(error.to_string());
+    let soft = match config.root.kind {
+        RootKind::File => SoftRoot::open_file(path, entropy).map_err(fail)?,
+        RootKind::Passphrase => {
+            SoftRoot::open_passphrase(path, &passphrase(&config.root)?, entropy).map_err(fail)?
+        }
+        RootKind::Pkcs11 => {
+            let file = RootFile::open(path).map_err(fail)?;
+            let hsm = Arc::new(open_hsm(&config.hsm, Some(file.canary.clone()))?);
+            let root = Arc::new(Pkcs11Root::new(Arc::clone(&hsm), path, file, entropy));
+            return Ok(Opened { root, hsm: Some(hsm) });
+        }
+        RootKind::Shares => ask_for_shares(path)?,
+    };
+    Ok(Opened { root: Arc::new(soft), hsm: None })
 }
 
-/// Whether the root fits the configuration and, where no passphrase is needed, can be opened; the error says why not.
+/// For commands beside the server; the server itself is opened by `keyhaven unseal`.
+fn ask_for_shares(path: &Path) -> Result<SoftRoot, Failure> {
+    let mut collector = open_shares(path)?;
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("the shares of the root are needed, and there is no terminal to ask at"));
+    }
+    loop {
+        let (given, needed) = collector.progress();
+        let share = ask(&format!("Share {} of {needed}", given + 1))?;
+        match collector.add(share.expose(), Box::new(SystemEntropy)) {
+            Ok(Progress::Open(root)) => return Ok(root),
+            Ok(Progress::Waiting(..)) => {}
+            Err(error) => eprintln!("{error}"),
+        }
+    }
+}
+
+/// The collector of the shares of a root.
+pub fn open_shares(path: &Path) -> Result<Collector, Failure> {
+    Collector::open(path).map_err(|error| Failure::failed(error.to_string()))
+}
+
+/// The randomness that a root opened from shares uses.
+pub fn entropy() -> Box<dyn Entropy> {
+    Box::new(SystemEntropy)
+}
+
+/// Whether the root fits the configuration and, where no person is needed, can be opened; the error says why not. A
+/// token is not touched: the server may have it open.
 pub fn check_root(config: &Config) -> Result<(), String> {
     let path = &config.root.path;
     let found = SoftRoot::kind_of(path).map_err(|error| error.to_string())?;
     let configured = match config.root.kind {
         RootKind::File => "file",
         RootKind::Passphrase => "passphrase",
+        RootKind::Pkcs11 => "pkcs11",
+        RootKind::Shares => "shares",
     };
     if found != configured {
         return Err(format!("{} is a root of kind {found:?}, [root] kind is {configured:?}", path.display()));
@@ -52,6 +130,15 @@ pub fn check_root(config: &Config) -> Result<(), String> {
     match config.root.kind {
         RootKind::File => open_root(config).map(drop).map_err(|failure| failure.words),
         RootKind::Passphrase => Ok(()),
+        RootKind::Pkcs11 => {
+            RootFile::open(path).map_err(|error| error.to_string())?;
+            config.hsm.settings().map_err(|failure| failure.words)?;
+            match config.hsm.module.exists() {
+                true => Ok(()),
+                false => Err(format!("the PKCS#11 module {} does not exist", config.hsm.module.display())),
+            }
+        }
+        RootKind::Shares => open_shares(path).map(drop).map_err(|failure| failure.words),
     }
 }
 

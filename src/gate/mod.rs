@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod batch;
+pub mod closed;
 pub mod identity;
 pub mod open;
 pub mod policy;
@@ -322,7 +323,7 @@ impl Core {
     ) -> Result<Sequence> {
         let Refused { version, error } = refused;
         tracing::info!(caller = %peer.caller.name, address = %peer.address, correlation, %error, "request refused");
-        self.write_failures(&[(None, None)], &error, version, now, correlation, out);
+        write_failures(&[(None, None)], &error, version, now.0, correlation, out);
         self.note_failures(&[Operation(0)], &error, version, peer, now, correlation)
     }
 
@@ -339,7 +340,7 @@ impl Core {
         let version = request.header.version;
         let heads: Vec<_> = request.items().iter().map(BatchItem::head).collect();
         out.truncate(0);
-        self.write_failures(&heads, &error, version, now, correlation, out);
+        write_failures(&heads, &error, version, now.0, correlation, out);
         let operations: Vec<_> = heads.iter().map(|(operation, _)| operation.unwrap_or(Operation(0))).collect();
         self.note_failures(&operations, &error, version, peer, now, correlation)
     }
@@ -370,30 +371,6 @@ impl Core {
         Outcome::Reply(sequence.unwrap_or_default())
     }
 
-    fn write_failures(
-        &self,
-        heads: &[(Option<Operation>, Option<&[u8]>)],
-        error: &Error,
-        version: Version,
-        now: (Date, i64),
-        correlation: &str,
-        out: &mut Writer,
-    ) {
-        let mark = out.begin(Tag::ResponseMessage);
-        let count_at = header(version, now.0, correlation).write(out);
-        for (operation, id) in heads {
-            let item = out.begin(Tag::BatchItem);
-            let status = ResultStatus::OperationFailed;
-            let head = ResponseHead { operation: *operation, unique_batch_item_id: *id, status, error: Some(error) };
-            head.write(out, version);
-            out.end(item);
-        }
-        if let Some(at) = count_at {
-            out.patch_four(at, heads.len() as u32);
-        }
-        out.end(mark);
-    }
-
     fn note_failures(
         &self,
         operations: &[Operation],
@@ -421,6 +398,30 @@ impl Core {
         let committed = self.services.keep.commit(Transaction::default(), journal)?;
         Ok(if self.durable_reads { committed } else { Sequence(0) })
     }
+}
+
+/// Writes an answer in which every item fails with the same error.
+fn write_failures(
+    heads: &[(Option<Operation>, Option<&[u8]>)],
+    error: &Error,
+    version: Version,
+    now: Date,
+    correlation: &str,
+    out: &mut Writer,
+) {
+    let mark = out.begin(Tag::ResponseMessage);
+    let count_at = header(version, now, correlation).write(out);
+    for (operation, id) in heads {
+        let item = out.begin(Tag::BatchItem);
+        let status = ResultStatus::OperationFailed;
+        let head = ResponseHead { operation: *operation, unique_batch_item_id: *id, status, error: Some(error) };
+        head.write(out, version);
+        out.end(item);
+    }
+    if let Some(at) = count_at {
+        out.patch_four(at, heads.len() as u32);
+    }
+    out.end(mark);
 }
 
 fn header(version: Version, now: Date, correlation: &str) -> ResponseHeader<'_> {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
@@ -13,13 +14,18 @@ use argon2::{Algorithm, Argon2, Params};
 use base64ct::{Base64, Encoding};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::pkcs11::HsmError;
 use crate::base::{Entropy, EntropyFailed, KeyBytes, Pin};
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 const SALT_BYTES: usize = 16;
-const MAGIC: &str = "keyhaven-root 1";
+/// Begins a wrapped key, before its version.
+const MARK: [u8; 2] = [b'S', 1];
+/// Length of a wrapped key of the first release, which had neither.
+const FIRST_BYTES: usize = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
+pub(super) const MAGIC: &str = "keyhaven-root 1";
 
 /// Memory of one Argon2id derivation, in KiB: RFC 9106's second recommendation, for a server that starts rarely.
 const ARGON2_KIB: u32 = 64 * 1024;
@@ -38,6 +44,23 @@ pub trait Root: Send + Sync {
 
     /// Unwraps what `wrap` made for the same purpose.
     fn unwrap(&self, wrapped: &[u8], purpose: &[u8]) -> Result<KeyBytes, RootError>;
+
+    /// Mixes randomness of the root's own into a new key, where it has any.
+    fn mixed(&self, key: KeyBytes) -> Result<KeyBytes, RootError> {
+        Ok(key)
+    }
+
+    /// The version that wraps now, from 1.
+    fn version(&self) -> u32;
+
+    /// The version that a key was wrapped with; None if that cannot be told.
+    fn version_of(&self, wrapped: &[u8]) -> Option<u32>;
+
+    /// Makes the next version, which wraps from now on. The versions before go on unwrapping.
+    fn advance(&self) -> Result<u32, RootError>;
+
+    /// Destroys an old version. Nothing may be left that it wrapped.
+    fn retire(&self, version: u32) -> Result<(), RootError>;
 }
 
 /// The root could not be made, opened or used.
@@ -53,6 +76,10 @@ pub enum RootError {
     Entropy(EntropyFailed),
     /// Argon2id refused its parameters.
     Derivation(argon2::Error),
+    /// The HSM did not do it.
+    Hsm(HsmError),
+    /// This kind of root cannot do it.
+    Unsupported(&'static str),
 }
 
 impl fmt::Display for RootError {
@@ -65,7 +92,22 @@ impl fmt::Display for RootError {
             ),
             Self::Entropy(error) => error.fmt(f),
             Self::Derivation(error) => write!(f, "deriving the root key: {error}"),
+            Self::Hsm(error) => error.fmt(f),
+            Self::Unsupported(words) => f.write_str(words),
         }
+    }
+}
+
+impl RootError {
+    /// Whether the same may succeed later without anybody's help.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Hsm(error) if error.is_retryable())
+    }
+}
+
+impl From<HsmError> for RootError {
+    fn from(error: HsmError) -> Self {
+        Self::Hsm(error)
     }
 }
 
@@ -80,8 +122,26 @@ impl From<EntropyFailed> for RootError {
 /// A root key in the memory of the server.
 pub struct SoftRoot {
     kind: &'static str,
-    cipher: Aes256Gcm,
+    /// The versions, rising; the last one wraps.
+    keys: RwLock<Vec<Version>>,
+    /// The file that holds the keys themselves; None for roots that a person brings.
+    path: Option<PathBuf>,
     entropy: Box<dyn Entropy>,
+}
+
+/// One version of a root key.
+struct Version {
+    number: u32,
+    cipher: Aes256Gcm,
+    /// For the file, when the root is rotated.
+    key: KeyBytes,
+}
+
+impl Version {
+    fn new(number: u32, key: KeyBytes) -> Result<Self, RootError> {
+        let cipher = Aes256Gcm::new_from_slice(key.expose()).map_err(|_| RootError::Wrong)?;
+        Ok(Self { number, cipher, key })
+    }
 }
 
 impl fmt::Debug for SoftRoot {
@@ -93,8 +153,8 @@ impl fmt::Debug for SoftRoot {
 impl SoftRoot {
     /// A root from its 32 bytes.
     pub fn from_key(kind: &'static str, key: &KeyBytes, entropy: Box<dyn Entropy>) -> Result<Self, RootError> {
-        let cipher = Aes256Gcm::new_from_slice(key.expose()).map_err(|_| RootError::Wrong)?;
-        Ok(Self { kind, cipher, entropy })
+        let only = Version::new(1, KeyBytes::copy_from(key.expose()))?;
+        Ok(Self { kind, keys: RwLock::new(vec![only]), path: None, entropy })
     }
 
     /// Makes a new root key in a file that only its owner can read. An existing file is not touched.
@@ -115,23 +175,32 @@ impl SoftRoot {
         write_new(path, &text)
     }
 
-    /// What kind of root the file describes: `file` or `passphrase`.
+    /// What kind of root the file describes: `file`, `passphrase`, `pkcs11` or `shares`.
     pub fn kind_of(path: &Path) -> Result<&'static str, RootError> {
         let text = read(path)?;
         match text.lines().next().and_then(|line| line.strip_prefix(MAGIC)).map(str::trim) {
             Some("file") => Ok("file"),
             Some("passphrase") => Ok("passphrase"),
+            Some("pkcs11") => Ok("pkcs11"),
+            Some("shares") => Ok("shares"),
             _ => Err(RootError::Format(path.into(), "the first line is not `keyhaven-root 1 file` or `… passphrase`")),
         }
     }
 
-    /// Opens a root of kind `file`.
+    /// Opens a root of kind `file`: a line for each version, its number and the key; the first release wrote no number.
     pub fn open_file(path: &Path, entropy: Box<dyn Entropy>) -> Result<Self, RootError> {
         let text = read(path)?;
-        let line = second_line(path, &text)?;
-        let key = decode(line).filter(|key| key.len() == KEY_BYTES);
-        let key = key.ok_or_else(|| RootError::Format(path.into(), "the second line is not 32 bytes in base64"))?;
-        Self::from_key("file", &key, entropy)
+        second_line(path, &text)?;
+        let fault = || RootError::Format(path.into(), "the lines are not a version and 32 bytes in base64");
+        let mut keys: Vec<Version> = Vec::new();
+        for line in text.lines().skip(1) {
+            let (number, key) = line.split_once(' ').unwrap_or(("1", line));
+            let number = number.parse().map_err(|_| fault())?;
+            let rising = keys.last().is_none_or(|before| before.number < number);
+            let key = decode(key).filter(|key| key.len() == KEY_BYTES && rising).ok_or_else(fault)?;
+            keys.push(Version::new(number, key)?);
+        }
+        Ok(Self { kind: "file", keys: RwLock::new(keys), path: Some(path.into()), entropy })
     }
 
     /// Opens a root of kind `passphrase`. Whether the passphrase is right shows when a key is unwrapped.
@@ -156,29 +225,93 @@ impl Root for SoftRoot {
         self.kind
     }
 
-    /// Nonce, ciphertext, tag. Namespace keys are few, so a random nonce is safe.
+    /// Mark, version, nonce, ciphertext, tag. Namespace keys are few, so a random nonce is safe.
     fn wrap(&self, key: &KeyBytes, purpose: &[u8]) -> Result<Vec<u8>, RootError> {
-        let mut wrapped = vec![0; NONCE_BYTES];
-        self.entropy.fill(&mut wrapped)?;
-        let nonce = Nonce::try_from(wrapped.as_slice()).map_err(|_| RootError::Wrong)?;
+        let keys = self.keys();
+        let version = keys.last().ok_or(RootError::Wrong)?;
+        let mut wrapped = MARK.to_vec();
+        wrapped.extend_from_slice(&version.number.to_be_bytes());
+        let aad = [&wrapped, purpose].concat();
+        let mut nonce = [0; NONCE_BYTES];
+        self.entropy.fill(&mut nonce)?;
+        wrapped.extend_from_slice(&nonce);
+        let at = wrapped.len();
         wrapped.extend_from_slice(key.expose());
-        let tag = self
+        let tag = version
             .cipher
-            .encrypt_inout_detached(&nonce, purpose, (&mut wrapped[NONCE_BYTES..]).into())
+            .encrypt_inout_detached(&Nonce::from(nonce), &aad, (&mut wrapped[at..]).into())
             .map_err(|_| RootError::Wrong)?;
         wrapped.extend_from_slice(&tag);
         Ok(wrapped)
     }
 
     fn unwrap(&self, wrapped: &[u8], purpose: &[u8]) -> Result<KeyBytes, RootError> {
-        let (nonce, rest) = wrapped.split_at_checked(NONCE_BYTES).ok_or(RootError::Wrong)?;
+        let number = self.version_of(wrapped).ok_or(RootError::Wrong)?;
+        let keys = self.keys();
+        let version = keys.iter().find(|one| one.number == number).ok_or(RootError::Wrong)?;
+        let (head, rest) = wrapped.split_at(if wrapped.len() == FIRST_BYTES { 0 } else { MARK.len() + 4 });
+        let aad = [head, purpose].concat();
+        let (nonce, rest) = rest.split_at_checked(NONCE_BYTES).ok_or(RootError::Wrong)?;
         let (cut, tag) = rest.len().checked_sub(TAG_BYTES).map(|at| rest.split_at(at)).ok_or(RootError::Wrong)?;
         let nonce = Nonce::try_from(nonce).map_err(|_| RootError::Wrong)?;
         let tag = Tag::try_from(tag).map_err(|_| RootError::Wrong)?;
         KeyBytes::fill(cut.len(), |plain| {
             plain.copy_from_slice(cut);
-            self.cipher.decrypt_inout_detached(&nonce, purpose, plain.into(), &tag).map_err(|_| RootError::Wrong)
+            version.cipher.decrypt_inout_detached(&nonce, &aad, plain.into(), &tag).map_err(|_| RootError::Wrong)
         })
+    }
+
+    fn version(&self) -> u32 {
+        self.keys().last().map_or(1, |version| version.number)
+    }
+
+    fn version_of(&self, wrapped: &[u8]) -> Option<u32> {
+        if wrapped.len() == FIRST_BYTES {
+            return Some(1);
+        }
+        let number = wrapped.strip_prefix(&MARK)?.get(..4)?;
+        number.try_into().ok().map(u32::from_be_bytes)
+    }
+
+    fn advance(&self) -> Result<u32, RootError> {
+        let path = self.path.as_ref().ok_or(RootError::Unsupported(FIXED))?;
+        let key = KeyBytes::fill(KEY_BYTES, |bytes| self.entropy.fill(bytes))?;
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let number = keys.last().map_or(1, |version| version.number + 1);
+        keys.push(Version::new(number, key)?);
+        let written = replace(path, &file_text(&keys));
+        if written.is_err() {
+            keys.pop();
+        }
+        written.map(|()| number)
+    }
+
+    fn retire(&self, version: u32) -> Result<(), RootError> {
+        let path = self.path.as_ref().ok_or(RootError::Unsupported(FIXED))?;
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let last = keys.last().map_or(1, |last| last.number);
+        keys.retain(|one| one.number != version || one.number == last);
+        replace(path, &file_text(&keys))
+    }
+}
+
+const FIXED: &str = "a root from a passphrase or from shares cannot be rotated in place";
+
+/// The text of a root key file.
+fn file_text(keys: &[Version]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(format!("{MAGIC} file\n"));
+    text.reserve(80 * keys.len());
+    for version in keys {
+        text.push_str(&format!("{} ", version.number));
+        text.push_str(&encode(version.key.expose()));
+        text.push('\n');
+    }
+    text
+}
+
+impl SoftRoot {
+    fn keys(&self) -> RwLockReadGuard<'_, Vec<Version>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -190,7 +323,7 @@ fn decode(text: &str) -> Option<KeyBytes> {
     Base64::decode_vec(text).ok().map(KeyBytes::new)
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, RootError> {
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, RootError> {
     std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| RootError::File(path.into(), error))
 }
 
@@ -199,7 +332,7 @@ fn second_line<'a>(path: &Path, text: &'a str) -> Result<&'a str, RootError> {
 }
 
 /// Writes a new file for its owner alone and makes it durable.
-fn write_new(path: &Path, text: &str) -> Result<(), RootError> {
+pub(super) fn write_new(path: &Path, text: &str) -> Result<(), RootError> {
     let fail = |error| RootError::File(path.into(), error);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -210,6 +343,24 @@ fn write_new(path: &Path, text: &str) -> Result<(), RootError> {
     let outcome = file.write_all(&bytes).and_then(|()| file.sync_all());
     bytes.zeroize();
     outcome.map_err(fail)
+}
+
+/// Puts a new text in the place of a file, whole or not at all.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), RootError> {
+    let fail = |error| RootError::File(path.into(), error);
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    // What an unfinished run left was never in force.
+    if let Err(error) = std::fs::remove_file(&new)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(fail(error));
+    }
+    write_new(&new, text)?;
+    std::fs::rename(&new, path).map_err(fail)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(fail)
 }
 
 #[cfg(test)]
@@ -241,6 +392,39 @@ mod tests {
         assert_eq!(again.unwrap(&wrapped, b"namespace 1").unwrap().expose(), [1; 32]);
         assert!(matches!(again.unwrap(&wrapped, b"namespace 2"), Err(RootError::Wrong)));
         assert!(matches!(again.unwrap(&wrapped[..20], b"namespace 1"), Err(RootError::Wrong)));
+    }
+
+    #[test]
+    fn a_rotated_root_opens_what_its_versions_wrapped() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root.key");
+        SoftRoot::create_file(&path, &Fixed).unwrap();
+        let root = SoftRoot::open_file(&path, Box::new(Fixed)).unwrap();
+        let key = KeyBytes::copy_from(&[1; 32]);
+        let first = root.wrap(&key, b"n").unwrap();
+        assert_eq!(root.advance().unwrap(), 2);
+        let second = root.wrap(&key, b"n").unwrap();
+        assert_eq!((root.version_of(&first), root.version_of(&second)), (Some(1), Some(2)));
+        let again = SoftRoot::open_file(&path, Box::new(Fixed)).unwrap();
+        assert!(again.unwrap(&first, b"n").is_ok() && again.unwrap(&second, b"n").is_ok());
+        again.retire(1).unwrap();
+        again.retire(2).unwrap();
+        let again = SoftRoot::open_file(&path, Box::new(Fixed)).unwrap();
+        assert!(again.unwrap(&first, b"n").is_err());
+        assert!(again.unwrap(&second, b"n").is_ok(), "the version that wraps is never retired");
+    }
+
+    /// What the first release wrote: no version in the file, none in the wrapped key.
+    #[test]
+    fn the_first_form_still_opens() {
+        let cipher = Aes256Gcm::new_from_slice(&[0x5A; 32]).unwrap();
+        let mut first = vec![7; 12];
+        first.extend_from_slice(&[1; 32]);
+        let nonce = Nonce::from([7; 12]);
+        let tag = cipher.encrypt_inout_detached(&nonce, b"n", (&mut first[12..]).into()).unwrap();
+        first.extend_from_slice(&tag);
+        let root = SoftRoot::from_key("file", &KeyBytes::copy_from(&[0x5A; 32]), Box::new(Fixed)).unwrap();
+        assert_eq!(root.unwrap(&first, b"n").unwrap().expose(), [1; 32]);
     }
 
     #[test]

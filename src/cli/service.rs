@@ -1,0 +1,282 @@
+//! The core as the network sees it, and how it opens. A root in a file or from a passphrase opens it at once. A root in
+//! an HSM opens it as soon as the token answers; a root in shares, when `keyhaven unseal` has brought enough of them.
+//! Until then the server is up, not ready, and answers every request with an error that the client may retry.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
+use std::thread;
+use std::time::Duration;
+
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use rustls::pki_types::CertificateDer;
+
+use super::config::{Config, IdentitySource, RootKind, Strangers as StrangersSetting};
+use super::failure::Failure;
+use super::hsm_metrics::HsmMetrics;
+use super::seams::{self, Opened, open_root, store_options};
+use super::unseal;
+use super::users::Users;
+use crate::base::{Buffer, Pin};
+use crate::gate::identity::{Identity, Passwords, Peer, Rule};
+use crate::gate::open::OpenError;
+use crate::gate::policy::{Ownership, Strangers};
+use crate::gate::{self, Core, CoreError, Parts, closed};
+use crate::model::usage::AfterLife;
+use crate::ops::Settings;
+use crate::schedule;
+use crate::serve::{Outcome, Service, SystemClock, SystemEntropy};
+use crate::store::{Sequence, Sled, Store};
+use crate::vault::pkcs11::Hsm;
+use crate::vault::root::Root;
+use crate::vault::shares::{Progress, ShareError};
+
+/// How often a root that is away is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The users file, read again on SIGHUP.
+struct UsersFile {
+    path: std::path::PathBuf,
+    users: RwLock<Users>,
+}
+
+impl Passwords for UsersFile {
+    fn verify(&self, name: &str, password: &Pin) -> bool {
+        self.users.read().unwrap_or_else(PoisonError::into_inner).verify(name, password)
+    }
+}
+
+impl UsersFile {
+    fn reload(&self) {
+        match Users::open(&self.path) {
+            Ok(users) => *self.users.write().unwrap_or_else(PoisonError::into_inner) = users,
+            Err(failure) => tracing::error!("{}; the users that were read before stay", failure.words),
+        }
+    }
+}
+
+/// The core, as the network sees it.
+pub struct KeyService {
+    config: Config,
+    store: Arc<dyn Store>,
+    users: Arc<UsersFile>,
+    /// Names the peers of connections, also before there is a core.
+    identity: Identity,
+    core: OnceLock<Core>,
+    hsm: Option<Arc<Hsm>>,
+}
+
+impl KeyService {
+    /// Opens the store and, if no person and no token has to be waited for, the core.
+    pub fn open(config: &Config) -> Result<Arc<Self>, Failure> {
+        let opened = match config.root.kind {
+            RootKind::Shares => None,
+            _ => Some(open_root(config)?),
+        };
+        if config.root.kind == RootKind::File {
+            tracing::warn!(
+                path = %config.root.path.display(),
+                "the root key lies in a file on this machine; a passphrase or an HSM protects the store from whoever reads the disk"
+            );
+        }
+        tracing::info!(root = root_name(config), store = %config.store.directory.display(), "opening the store");
+        let store = Sled::open(store_options(config)).map_err(|error| Failure::failed(error.to_string()))?;
+        let users = Arc::new(UsersFile {
+            path: config.users.file.clone(),
+            users: RwLock::new(Users::open(&config.users.file)?),
+        });
+        let service = Arc::new(Self {
+            store: Arc::new(store),
+            identity: identity(config, users.clone()),
+            users,
+            core: OnceLock::new(),
+            hsm: opened.as_ref().and_then(|opened| opened.hsm.clone()),
+            config: config.clone(),
+        });
+        match opened {
+            Some(opened) => service.open_or_retry(opened)?,
+            None => service.wait_for_shares()?,
+        }
+        Ok(service)
+    }
+
+    /// A token that is away now is tried again in the background; everything else that fails ends the start.
+    fn open_or_retry(self: &Arc<Self>, Opened { root, .. }: Opened) -> Result<(), Failure> {
+        match self.open_core(root.clone()) {
+            Ok(()) => return Ok(()),
+            Err(CoreError::Open(OpenError::Root(error))) if error.is_retryable() => {
+                tracing::error!(%error, "the server is sealed until the HSM is back");
+            }
+            Err(error) => return Err(Failure::failed(error.to_string())),
+        }
+        let service = Arc::downgrade(self);
+        start("root", move || {
+            loop {
+                thread::sleep(RETRY);
+                let Some(service) = Weak::upgrade(&service) else { return };
+                match service.open_core(root.clone()) {
+                    Ok(()) => return,
+                    Err(error) => tracing::debug!(%error, "the server is still sealed"),
+                }
+            }
+        })
+    }
+
+    /// Listens for shares until they open the root.
+    fn wait_for_shares(self: &Arc<Self>) -> Result<(), Failure> {
+        let collector = seams::open_shares(&self.config.root.path)?;
+        let listener = unseal::listen(&unseal::socket(&self.config))?;
+        let (given, needed) = collector.progress();
+        tracing::warn!(given, needed, "the server is sealed; give it shares with `keyhaven unseal`");
+        let service = Arc::downgrade(self);
+        start("unseal", move || {
+            let mut collector = collector;
+            unseal::serve(&listener, &mut |share| {
+                let Some(service) = Weak::upgrade(&service) else { return (String::from("stopping"), true) };
+                match collector.add(share, seams::entropy()) {
+                    Ok(Progress::Waiting(given, needed)) => {
+                        tracing::info!(given, needed, "a share was given");
+                        (format!("ok {given} of {needed} shares were given"), false)
+                    }
+                    Ok(Progress::Open(root)) => match service.open_core(Arc::new(root)) {
+                        Ok(()) => ("ok the server is open".into(), true),
+                        Err(error) => (format!("error the shares are right, but: {error}"), false),
+                    },
+                    Err(error) => {
+                        tracing::warn!(%error, "a share was refused");
+                        let forgotten = if error == ShareError::Wrong { "" } else { "; the shares given before are kept" };
+                        (format!("error {error}{forgotten}"), false)
+                    }
+                }
+            });
+        })
+    }
+
+    fn open_core(&self, root: Arc<dyn Root>) -> Result<(), CoreError> {
+        let config = &self.config;
+        let strangers = match config.policy.strangers {
+            StrangersSetting::NotFound => Strangers::NotFound,
+            StrangersSetting::Denied => Strangers::Denied,
+        };
+        let kind = root.kind();
+        let core = Core::open(Parts {
+            store: self.store.clone(),
+            root,
+            policy: Arc::new(Ownership { strangers }),
+            identity: identity(config, self.users.clone()),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            limits: config.limits(),
+            settings: Settings {
+                interop: config.policy.interop,
+                legacy_algorithms: config.policy.legacy_algorithms,
+                software_rsa: config.policy.software_rsa,
+                after_life: if config.policy.process_after_deactivation {
+                    AfterLife::MayProcess
+                } else {
+                    AfterLife::Closed
+                },
+                ..Settings::default()
+            },
+            durable_reads: config.audit.durable_reads,
+        })?;
+        if self.core.set(core).is_ok() {
+            tracing::info!(root = kind, "the store is open");
+        }
+        Ok(())
+    }
+}
+
+fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map(drop).map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))
+}
+
+fn root_name(config: &Config) -> &'static str {
+    match config.root.kind {
+        RootKind::File => "file",
+        RootKind::Passphrase => "passphrase",
+        RootKind::Pkcs11 => "pkcs11",
+        RootKind::Shares => "shares",
+    }
+}
+
+fn identity(config: &Config, users: Arc<UsersFile>) -> Identity {
+    let rules = config.identity.rule.iter().map(|source| match source {
+        IdentitySource::Cn => Rule::CommonName,
+        IdentitySource::SanDns => Rule::DnsName,
+        IdentitySource::SanEmail => Rule::Email,
+        IdentitySource::SanUri => Rule::Uri,
+        IdentitySource::Fingerprint => Rule::Fingerprint,
+    });
+    Identity::new(rules.collect(), config.identity.operators.clone(), users)
+        .with_enrolled(config.tls.accepted_fingerprints.iter().map(|one| hex(&one.0)))
+}
+
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Service for KeyService {
+    type Peer = Peer;
+
+    fn peer(&self, chain: &[CertificateDer<'_>], address: SocketAddr) -> Result<Peer, String> {
+        let own = chain.first().ok_or_else(|| "the client sent no certificate".to_owned())?;
+        self.identity.peer(own, address)
+    }
+
+    fn handle(&self, request: &[u8], peer: &Peer, may_block: bool, reply: &mut Buffer) -> Outcome {
+        let Some(core) = self.core.get() else {
+            closed::refuse(request, &self.config.limits(), &SystemClock, reply);
+            return Outcome::Reply { durable: 0 };
+        };
+        match core.handle(request, peer, may_block, reply) {
+            gate::Outcome::Reply(Sequence(durable)) => Outcome::Reply { durable },
+            gate::Outcome::WouldBlock => Outcome::WouldBlock,
+        }
+    }
+
+    fn busy(&self, request: &[u8], peer: &Peer, reply: &mut Buffer) -> Outcome {
+        match self.core.get() {
+            Some(core) => core.busy(request, peer, reply),
+            None => closed::refuse(request, &self.config.limits(), &SystemClock, reply),
+        }
+        Outcome::Reply { durable: 0 }
+    }
+
+    fn when_durable(&self, sequence: u64, wake: Box<dyn FnOnce(bool) + Send>) {
+        self.store.when_durable(Sequence(sequence), Box::new(move |outcome| wake(outcome.is_ok())));
+    }
+
+    fn durable(&self) -> u64 {
+        self.store.durable().0
+    }
+
+    /// A server whose HSM is away stays ready: everything but keys in the HSM is served.
+    fn ready(&self) -> Result<(), String> {
+        match self.core.get() {
+            Some(_) => Ok(()),
+            None if self.config.root.kind == RootKind::Shares => Err("sealed: waiting for shares of the root".into()),
+            None => Err("sealed: waiting for the HSM".into()),
+        }
+    }
+
+    fn reload(&self) {
+        self.users.reload();
+    }
+
+    fn tend(&self) {
+        if let Some(core) = self.core.get() {
+            schedule::tend(core);
+        }
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let info = Info::new([("kind", root_name(&self.config))]);
+        registry.register("root", "What opens the store", info);
+        if let Some(hsm) = &self.hsm {
+            registry.register_collector(Box::new(HsmMetrics(hsm.clone())));
+        }
+    }
+}

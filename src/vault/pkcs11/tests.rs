@@ -1,0 +1,318 @@
+//! Against SoftHSM2, each test in a process of its own: the module has one context for each process, and finds its
+//! tokens by an environment variable. Without SoftHSM2 the tests say so and pass.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::base::{Entropy, EntropyFailed, KeyBytes};
+use crate::vault::root::{Root, RootError};
+
+const MODULES: [&str; 4] = [
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+];
+const DIRECTORY: &str = "KEYHAVEN_TEST_TOKEN";
+
+/// A token of its own for one test.
+pub(in crate::vault) struct Bench {
+    pub(in crate::vault) directory: PathBuf,
+    pub(in crate::vault) module: PathBuf,
+}
+
+/// Runs the body in a process of its own, with a fresh token. `test` is the full name of the calling test.
+pub(in crate::vault) fn in_token(test: &str, body: impl FnOnce(&Bench)) {
+    let Some(module) = MODULES.iter().map(PathBuf::from).find(|path| path.exists()) else {
+        println!("skipped: SoftHSM2 is not installed");
+        return;
+    };
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        return body(&Bench { directory: directory.into(), module });
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let tokens = directory.path().join("tokens");
+    std::fs::create_dir(&tokens).unwrap();
+    let configuration = directory.path().join("softhsm2.conf");
+    let text = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
+    std::fs::write(&configuration, text).unwrap();
+    let made = Command::new("softhsm2-util")
+        .args(["--init-token", "--free", "--label", "keyhaven test", "--so-pin", "12345678", "--pin", "1234"])
+        .env("SOFTHSM2_CONF", &configuration)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let run = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env("SOFTHSM2_CONF", &configuration)
+        .env(DIRECTORY, directory.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{text}\n{}", String::from_utf8_lossy(&run.stderr));
+    assert!(text.contains("1 passed"), "{test} is not the name of a test: {text}");
+}
+
+impl Bench {
+    pub(in crate::vault) fn settings(&self) -> Settings {
+        Settings {
+            module: self.module.clone(),
+            token: TokenChoice::Label("keyhaven test".into()),
+            workers: 2,
+            queue_max: 4,
+            deadline: Duration::from_secs(20),
+            deadline_generate: Duration::from_secs(60),
+            omit: Vec::new(),
+        }
+    }
+
+    pub(in crate::vault) fn open(&self, canary: Option<Canary>) -> Hsm {
+        Hsm::open(self.settings(), &Pin::new("1234".into()), canary).unwrap()
+    }
+
+    fn with_canary(&self) -> Hsm {
+        let hsm = self.open(None);
+        hsm.make_canary([7; 8]).unwrap();
+        hsm
+    }
+
+    /// Takes the token away, or brings it back.
+    fn take_away(&self) {
+        std::fs::rename(self.directory.join("tokens"), self.directory.join("away")).unwrap();
+    }
+
+    fn bring_back(&self) {
+        std::fs::rename(self.directory.join("away"), self.directory.join("tokens")).unwrap();
+    }
+
+    pub(in crate::vault) fn root(&self) -> Pkcs11Root {
+        let path = self.directory.join("root.key");
+        if !path.exists() {
+            Pkcs11Root::create(&self.open(None), &path, &Os).unwrap();
+        }
+        let file = RootFile::open(&path).unwrap();
+        let hsm = Arc::new(self.open(Some(file.canary.clone())));
+        Pkcs11Root::new(hsm, &path, file, Box::new(Os))
+    }
+}
+
+pub(in crate::vault) struct Os;
+
+impl Entropy for Os {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
+        aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyFailed)
+    }
+}
+
+fn use_canary(hsm: &Hsm) -> Result<(), HsmError> {
+    let id = KeyId::new(&[7; 8], Part::Canary);
+    hsm.call("using the canary", move |desk| {
+        let key = desk.key(token::ClassKey::Secret, &id)?;
+        let mechanism = cryptoki::mechanism::Mechanism::AesCbc([0; 16]);
+        desk.call(Call::Encrypt, |session| session.encrypt(&mechanism, key, &[0; 16])).map(drop)
+    })
+}
+
+/// Waits for what comes by itself; a bound keeps a failing test from hanging.
+fn eventually(mut holds: impl FnMut() -> bool) -> bool {
+    (0..200).any(|_| {
+        let well = holds();
+        if !well {
+            sleep(Duration::from_millis(50));
+        }
+        well
+    })
+}
+
+#[test]
+fn one_login_and_no_search_for_a_known_key() {
+    in_token("vault::pkcs11::tests::one_login_and_no_search_for_a_known_key", |bench| {
+        let hsm = bench.with_canary();
+        use_canary(&hsm).unwrap();
+        let (finds, logins) = (hsm.calls().of(Call::Find), hsm.calls().of(Call::Login));
+        for _ in 0..20 {
+            use_canary(&hsm).unwrap();
+        }
+        assert_eq!(hsm.calls().of(Call::Find), finds);
+        assert_eq!((hsm.calls().of(Call::Login), logins), (1, 1));
+        assert_eq!(hsm.generation(), 1);
+    });
+}
+
+#[test]
+fn a_wrong_pin_is_tried_once() {
+    in_token("vault::pkcs11::tests::a_wrong_pin_is_tried_once", |bench| {
+        let wrong = Hsm::open(bench.settings(), &Pin::new("4321".into()), None);
+        assert_eq!(wrong.err(), Some(HsmError::Pin));
+        // The module is free again, and the right PIN still opens the token.
+        use_canary(&bench.with_canary()).unwrap();
+        let missing = Settings { module: "/nowhere.so".into(), ..bench.settings() };
+        assert!(matches!(Hsm::open(missing, &Pin::new("1234".into()), None), Err(HsmError::Configuration(_))));
+    });
+}
+
+#[test]
+fn a_module_has_one_context() {
+    in_token("vault::pkcs11::tests::a_module_has_one_context", |bench| {
+        let first = bench.with_canary();
+        let second = Hsm::open(bench.settings(), &Pin::new("1234".into()), None);
+        assert!(matches!(second, Err(HsmError::Configuration(_))));
+        use_canary(&first).unwrap();
+    });
+}
+
+#[test]
+fn not_found_is_believed_while_the_canary_is_there() {
+    in_token("vault::pkcs11::tests::not_found_is_believed_while_the_canary_is_there", |bench| {
+        let hsm = bench.with_canary();
+        let stranger = KeyId::new(&[7; 8], Part::Root(9));
+        let find = |hsm: &Hsm| {
+            let id = stranger.clone();
+            hsm.call("finding", move |desk| desk.key_if_any(token::ClassKey::Secret, &id))
+        };
+        assert_eq!(find(&hsm), Ok(None));
+        bench.take_away();
+        assert!(find(&hsm).unwrap_err().is_retryable(), "absence was believed of a token that is away");
+    });
+}
+
+#[test]
+fn a_token_that_comes_back_is_used_again() {
+    in_token("vault::pkcs11::tests::a_token_that_comes_back_is_used_again", |bench| {
+        let hsm = bench.with_canary();
+        use_canary(&hsm).unwrap();
+        for round in 0..2 {
+            bench.take_away();
+            assert!(eventually(|| use_canary(&hsm).is_err_and(|error| error.is_retryable())), "round {round}");
+            assert!(eventually(|| use_canary(&hsm).is_err() && hsm.ready().is_err()), "the breaker opens");
+            bench.bring_back();
+            assert!(eventually(|| use_canary(&hsm).is_ok()), "round {round}");
+        }
+        assert!(hsm.generation() > 1);
+        assert_eq!(hsm.calls().of(Call::Login), hsm.calls().of(Call::Login).min(hsm.generation()));
+    });
+}
+
+#[test]
+fn a_token_that_is_away_at_the_start_is_found_later() {
+    in_token("vault::pkcs11::tests::a_token_that_is_away_at_the_start_is_found_later", |bench| {
+        let canary = bench.open(None).make_canary([7; 8]).unwrap();
+        bench.take_away();
+        let hsm = bench.open(Some(canary));
+        assert!(use_canary(&hsm).unwrap_err().is_retryable());
+        bench.bring_back();
+        assert!(eventually(|| use_canary(&hsm).is_ok()));
+    });
+}
+
+#[test]
+fn another_canary_is_another_token() {
+    in_token("vault::pkcs11::tests::another_canary_is_another_token", |bench| {
+        let canary = bench.open(None).make_canary([7; 8]).unwrap();
+        let hsm = bench.open(Some(Canary { check: [0; 8], ..canary }));
+        assert!(use_canary(&hsm).is_err());
+    });
+}
+
+#[test]
+fn sessions_and_logins_that_end_are_replaced() {
+    in_token("vault::pkcs11::tests::sessions_and_logins_that_end_are_replaced", |bench| {
+        let hsm = bench.with_canary();
+        use_canary(&hsm).unwrap();
+        // What an operator's tool or a fault of the module could do: the login ends, with all handles.
+        hsm.call("logging out", |desk| desk.call(Call::Session, cryptoki::session::Session::logout)).unwrap();
+        use_canary(&hsm).unwrap();
+        assert_eq!(hsm.generation(), 1, "a login was enough");
+    });
+}
+
+#[test]
+fn a_caller_waits_no_longer_than_its_deadline() {
+    in_token("vault::pkcs11::tests::a_caller_waits_no_longer_than_its_deadline", |bench| {
+        let hsm = bench.with_canary();
+        let (release, held) = channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        let mut refused = 0;
+        // Two workers hang, four jobs wait, the rest is refused at once.
+        for _ in 0..8 {
+            let held = Arc::clone(&held);
+            let outcome = hsm.call_within(Duration::from_millis(20), "hanging", move |_| {
+                let _ = held.lock().unwrap().recv();
+                Ok(())
+            });
+            match outcome {
+                Err(HsmError::Deadline("hanging")) => {}
+                Err(HsmError::Busy | HsmError::Unavailable(_)) => refused += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(refused > 0 && hsm.calls().late() >= 3, "{refused} {}", hsm.calls().late());
+        drop(release);
+        assert!(eventually(|| use_canary(&hsm).is_ok()), "the pulse closes the breaker");
+    });
+}
+
+#[test]
+fn a_bad_request_does_not_start_the_module_anew() {
+    in_token("vault::pkcs11::tests::a_bad_request_does_not_start_the_module_anew", |bench| {
+        let root = bench.root();
+        let mut wrapped = root.wrap(&KeyBytes::copy_from(&[1; 32]), b"n").unwrap();
+        for at in 0..wrapped.len() {
+            wrapped[at] ^= 1;
+            assert!(root.unwrap(&wrapped, b"n").is_err(), "byte {at}");
+            wrapped[at] ^= 1;
+        }
+        assert!(root.unwrap(&wrapped, b"n").is_ok());
+        assert_eq!(root.hsm().generation(), 1);
+    });
+}
+
+#[test]
+fn every_method_of_wrapping_that_the_token_has_gives_the_key_back() {
+    in_token("vault::pkcs11::tests::every_method_of_wrapping_that_the_token_has_gives_the_key_back", |bench| {
+        let hsm = bench.with_canary();
+        let id = KeyId::new(&[7; 8], Part::Canary);
+        let works = |method: WrapMethod| {
+            let id = id.clone();
+            let secret = KeyBytes::copy_from(&[3; 32]);
+            hsm.call("wrapping", move |desk| {
+                let wrapped = wrap::wrap(desk, method, &id, &secret, [9; 16])?;
+                Ok(wrap::unwrap(desk, method, &id, &wrapped)?.expose() == [3; 32])
+            })
+        };
+        for method in [WrapMethod::GcmIvGiven, WrapMethod::KeyWrap, WrapMethod::KeyWrapPad] {
+            assert_eq!(works(method), Ok(true), "{method:?}");
+        }
+        for method in [WrapMethod::GcmIvReturned, WrapMethod::GcmIvAppended, WrapMethod::GcmIvPrepended] {
+            assert!(matches!(works(method), Err(HsmError::Refused(_))), "{method:?}: SoftHSM2 makes no IV");
+        }
+        assert_eq!(works(WrapMethod::CbcPad), Ok(true));
+    });
+}
+
+#[test]
+fn a_root_in_the_token_wraps_rotates_and_retires() {
+    in_token("vault::pkcs11::tests::a_root_in_the_token_wraps_rotates_and_retires", |bench| {
+        let key = KeyBytes::copy_from(&[1; 32]);
+        let (first, second) = {
+            let root = bench.root();
+            let first = root.wrap(&key, b"n").unwrap();
+            assert_eq!(root.unwrap(&first, b"n").unwrap().expose(), key.expose());
+            assert!(matches!(root.unwrap(&first, b"m"), Err(RootError::Wrong)));
+            assert_eq!(root.method(), Some(WrapMethod::GcmIvGiven));
+            assert_eq!(root.advance().unwrap(), 2);
+            (first, root.wrap(&key, b"n").unwrap())
+        };
+        let root = bench.root();
+        assert_eq!((root.version(), root.version_of(&first), root.version_of(&second)), (2, Some(1), Some(2)));
+        assert!(root.unwrap(&first, b"n").is_ok() && root.unwrap(&second, b"n").is_ok());
+        root.retire(1).unwrap();
+        root.retire(2).unwrap();
+        assert!(root.unwrap(&first, b"n").is_err());
+        assert!(root.unwrap(&second, b"n").is_ok(), "the version that wraps is never retired");
+        assert!(Pkcs11Root::create(root.hsm(), Path::new(&bench.directory.join("root.key")), &Os).is_err());
+    });
+}

@@ -229,7 +229,11 @@ impl HsmSettings {
         let token = match (&self.token, self.slot) {
             (Some(label), None) => TokenChoice::Label(label.clone()),
             (None, Some(slot)) => TokenChoice::Slot(slot),
-            _ => return Err(Failure::usage("[hsm] needs the label of its token (token) or the number of its slot (slot), one of them")),
+            _ => {
+                return Err(Failure::usage(
+                    "[hsm] needs the label of its token (token) or the number of its slot (slot), one of them",
+                ));
+            }
         };
         Ok(Settings {
             module: self.module.clone(),
@@ -384,7 +388,8 @@ impl Config {
             &mut self.hsm.module,
         ];
         let lists = self.tls.client_cas.iter_mut().chain(&mut self.tls.crls);
-        for path in single.into_iter().chain(lists).chain(&mut self.root.passphrase_file).chain(&mut self.hsm.pin_file) {
+        for path in single.into_iter().chain(lists).chain(&mut self.root.passphrase_file).chain(&mut self.hsm.pin_file)
+        {
             // Joining an absolute path gives that path.
             *path = base.join(&*path);
         }

@@ -183,7 +183,8 @@ mod tests {
     #[test]
     fn a_bad_host_is_a_usage_error() {
         let parent = tempfile::tempdir().unwrap();
-        let refused = init(&parent.path().join("d"), &["no host".into()], RootKind::File, &RootChoice::default()).unwrap_err();
+        let refused =
+            init(&parent.path().join("d"), &["no host".into()], RootKind::File, &RootChoice::default()).unwrap_err();
         assert_eq!(refused.exit, crate::cli::failure::Exit::Usage);
         assert!(!parent.path().join("d").exists(), "nothing is left behind");
     }

@@ -72,9 +72,7 @@ pub fn open_root(config: &Config) -> Result<Opened, Failure> {
     let fail = |error: RootError| Failure::failed(error.to_string());
     let soft = match config.root.kind {
         RootKind::File => SoftRoot::open_file(path, entropy).map_err(fail)?,
-        RootKind::Passphrase => {
-            SoftRoot::open_passphrase(path, &passphrase(&config.root)?, entropy).map_err(fail)?
-        }
+        RootKind::Passphrase => SoftRoot::open_passphrase(path, &passphrase(&config.root)?, entropy).map_err(fail)?,
         RootKind::Pkcs11 => {
             let file = RootFile::open(path).map_err(fail)?;
             let hsm = Arc::new(open_hsm(&config.hsm, Some(file.canary.clone()))?);

@@ -144,7 +144,8 @@ impl KeyService {
                     },
                     Err(error) => {
                         tracing::warn!(%error, "a share was refused");
-                        let forgotten = if error == ShareError::Wrong { "" } else { "; the shares given before are kept" };
+                        let forgotten =
+                            if error == ShareError::Wrong { "" } else { "; the shares given before are kept" };
                         (format!("error {error}{forgotten}"), false)
                     }
                 }

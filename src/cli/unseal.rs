@@ -71,7 +71,8 @@ pub fn unseal(config: &Config, file: Option<&Path>) -> Result<String, Failure> {
     let share = match file {
         Some(file) => {
             let bytes = files::read(file)?;
-            let text = std::str::from_utf8(&bytes).map_err(|_| Failure::usage(format!("{} is not text", file.display())))?;
+            let text =
+                std::str::from_utf8(&bytes).map_err(|_| Failure::usage(format!("{} is not text", file.display())))?;
             Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())
         }
         None if std::io::stdin().is_terminal() => Zeroizing::new(ask("Share of the root")?.expose().to_owned()),
@@ -83,9 +84,8 @@ pub fn unseal(config: &Config, file: Option<&Path>) -> Result<String, Failure> {
         }
     };
     let path = socket(config);
-    let fail = |error: std::io::Error| {
-        Failure::failed(format!("no server waits for shares at {}: {error}", path.display()))
-    };
+    let fail =
+        |error: std::io::Error| Failure::failed(format!("no server waits for shares at {}: {error}", path.display()));
     let mut connection = UnixStream::connect(&path).map_err(fail)?;
     connection.write_all(format!("{}\n", share.trim()).as_bytes()).map_err(fail)?;
     let answer = read_line(&connection).map_err(fail)?;

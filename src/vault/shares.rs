@@ -73,7 +73,9 @@ pub fn create(
     entropy: &dyn Entropy,
 ) -> Result<Vec<Zeroizing<String>>, RootError> {
     if threshold < 2 || threshold > parts || parts > 255 {
-        return Err(RootError::Unsupported("the threshold must be from 2 to the number of shares, which is at most 255"));
+        return Err(RootError::Unsupported(
+            "the threshold must be from 2 to the number of shares, which is at most 255",
+        ));
     }
     let key = KeyBytes::fill(KEY_BYTES, |bytes| entropy.fill(bytes))?;
     let mut id = [0; 8];
@@ -113,9 +115,11 @@ impl Collector {
         }
         let fields: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
         let facts = match fields[..] {
-            [id, threshold, parts, check] => threshold.parse().ok().zip(parts.parse().ok()).map(|(threshold, parts)| {
-                Facts { id: id.into(), threshold, parts, check: check.into() }
-            }),
+            [id, threshold, parts, check] => threshold
+                .parse()
+                .ok()
+                .zip(parts.parse().ok())
+                .map(|(threshold, parts)| Facts { id: id.into(), threshold, parts, check: check.into() }),
             _ => None,
         };
         let facts = facts.ok_or_else(|| fault("the second line is not `identifier threshold shares check`"))?;

@@ -374,6 +374,23 @@ mod tests {
         UsageLimits { total, count, unit: UsageLimitsUnit::Byte }.into_value()
     }
 
+    #[test]
+    fn an_import_may_bring_what_is_the_servers() {
+        let may = |set: &[(Tag, Value)], version| {
+            let mut attributes = Attributes::new();
+            set.iter().for_each(|(tag, value)| _ = attributes.push(*tag, value.clone()));
+            may_import(&attributes, ObjectType::SymmetricKey, version).map_err(|refusal| refusal.reason(version))
+        };
+        let (v14, v21) = (Version::V1_4, Version::V2_1);
+        let state = (Tag::State, State::Active.into_value());
+        let date = (Tag::ActivationDate, Value::DateTime(NOW));
+        assert_eq!(may(&[state.clone(), (Tag::Attribute, vendor("y")), date.clone()], v21), Ok(()));
+        assert_eq!(may(&[date.clone(), date.clone()], v21), Err(R::AttributeSingleValued));
+        assert_eq!(may(&[date.clone(), date], v14), Err(R::InvalidField));
+        assert_eq!(may(&[(Tag::CertificateLength, Value::Integer(1))], v21), Err(R::InvalidAttribute));
+        assert_eq!(may(&[(Tag::State, Value::Boolean(true))], v21), Err(R::InvalidAttributeValue));
+    }
+
     /// An object with one of everything the tests touch.
     fn object(state: State) -> Attributes {
         let mut attributes = Attributes::new();

@@ -185,7 +185,7 @@ impl<'a> Cx<'a> {
 
     /// The same by its unique identifier.
     pub fn object_by_id(&mut self, id: &str, right: Right) -> Result<Object> {
-        self.touched.push(id.into());
+        self.touch(id);
         let Some(kept) = self.transaction.load(&self.services.keep, id)? else {
             return Err(self.not_found());
         };
@@ -206,6 +206,12 @@ impl<'a> Cx<'a> {
             return Ok(());
         }
         Err(Error::new(ResultReason::ObjectArchived, "the object is archived; Recover it first"))
+    }
+
+    fn touch(&mut self, id: &str) {
+        if !self.touched.iter().any(|one| **one == *id) {
+            self.touched.push(id.into());
+        }
     }
 
     fn not_found(&self) -> Error {
@@ -288,22 +294,24 @@ impl<'a> Cx<'a> {
 
     /// Whether any object has this unique identifier, whoever may see it. For operations that give identifiers.
     pub fn exists(&mut self, id: &str) -> Result<bool> {
-        self.touched.push(id.into());
+        self.touch(id);
         Ok(self.transaction.load(&self.services.keep, id)?.is_some())
     }
 
-    /// A new, empty object of the caller under a given identifier, in the place of the one that has it, if one has.
+    /// A new, empty object under a given identifier, in the place of the one that has it, if one has. It belongs to
+    /// whom the one before belonged, else to the caller.
     pub fn new_object_as(
         &self,
         id: &str,
         object_type: crate::registry::ObjectType,
         replaced: Option<Object>,
     ) -> Object {
-        let object = ManagedObject::new(id, object_type, &*self.caller.name);
+        let new = |owner: &str| ManagedObject::new(id, object_type, owner);
         match replaced {
-            Some(Object { kept }) => Object { kept: Kept { object, ..kept } },
+            Some(Object { kept }) => Object { kept: Kept { object: new(&kept.object.owner), ..kept } },
             None => {
                 let order = self.services.keep.next_order(self.now_micros);
+                let object = new(&self.caller.name);
                 Object { kept: Kept { object, order, revision: 0, version: None } }
             }
         }
@@ -343,9 +351,7 @@ impl<'a> Cx<'a> {
             object.attributes.set(attr::LAST_CHANGE_DATE, self.now);
         }
         let id = Id(object.id.clone());
-        if !self.touched.contains(&id.0) {
-            self.touched.push(id.0.clone());
-        }
+        self.touch(&id.0);
         self.transaction.save(&self.services.keep, object.kept, body)?;
         Ok(id)
     }

@@ -3,6 +3,7 @@
 use super::fresh::{Origin, furnish};
 use super::get::known_type;
 use super::register::{agree, check_key, fits_limits, wrapped};
+use super::unwrapping::Unwrapped;
 use super::{Cx, Object, Op, certificate, unwrapping};
 use crate::base::{Error, Result, Value};
 use crate::model::lifecycle::is_destroyed;
@@ -104,16 +105,12 @@ impl Op for Import {
         object.material = new.material;
         let mut body = new.body;
         let mut inner = new.attributes;
-        if let (Some(KeyWrapType::NotWrapped), Some(kept)) = (request.wrap_type, &body) {
-            if kept.kind == BodyKind::Wrapped {
-                let mut wrapping = object.material.wrapping.take();
-                wrapping.iter_mut().try_for_each(|wrapping| unwrapping::bind(cx, wrapping))?;
-                object.material.wrapping = wrapping;
-                let plain = unwrapping::unwrapped(cx, &object, kept)?;
-                object.material.wrapping = None;
-                inner.extend(plain.attributes);
-                body = Some(plain.body);
-            }
+        if let Some(kept) = body.as_ref().filter(|body| body.kind == BodyKind::Wrapped)
+            && request.wrap_type == Some(KeyWrapType::NotWrapped)
+        {
+            let plain = unwrapped(cx, &mut object, kept)?;
+            inner.extend(plain.attributes);
+            body = Some(plain.body);
         }
         let mut supplied = supplied(cx, &object, request.attributes, inner)?;
         // What is left of a destroyed object are its attributes; fields of bytes that its type must have are empty.
@@ -135,6 +132,17 @@ impl Op for Import {
         cx.answer(UniqueIdentifier::Import, &id);
         Ok(Response { id })
     }
+}
+
+/// "The server SHALL unwrap the object before storing it" (2.1 §6.1.25).
+fn unwrapped(cx: &mut Cx<'_>, object: &mut Object, kept: &Body) -> Result<Unwrapped> {
+    if let Some(mut wrapping) = object.material.wrapping.take() {
+        unwrapping::bind(cx, &mut wrapping)?;
+        object.material.wrapping = Some(wrapping);
+    }
+    let plain = unwrapping::unwrapped(cx, object, kept)?;
+    object.material.wrapping = None;
+    Ok(plain)
 }
 
 /// Makes room for the identifier: nothing has it, or what has it may be replaced. The caller must be allowed to destroy

@@ -255,3 +255,77 @@ pub fn wrapping_key_link(wrapping: &Value) -> Option<Value> {
     let key = KEYS.into_iter().find_map(|tag| wrapping.field(tag)?.field(Tag::UniqueIdentifier)?.as_text());
     key.map(|id| Target::Object(id.into()).into_value())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Field;
+
+    fn data(method: u32, fields: &[(Tag, Value)]) -> Value {
+        let mut all = vec![Field::new(Tag::WrappingMethod, Value::Enumeration(method))];
+        all.extend(fields.iter().map(|(tag, value)| Field::new(*tag, value.clone())));
+        Value::Structure(all)
+    }
+
+    fn key(id: Value) -> Value {
+        Value::Structure(vec![Field::new(Tag::UniqueIdentifier, id)])
+    }
+
+    #[test]
+    fn key_wrapping_data_says_which_keys_and_how() {
+        const ENCRYPTION: Tag = Tag::EncryptionKeyInformation;
+        let named = key(Value::text("k"));
+        let table = [
+            (data(1, &[(ENCRYPTION, named.clone())]), Ok(Release::Wrapped)),
+            (data(2, &[(Tag::MACSignatureKeyInformation, named.clone())]), Ok(Release::Plain)),
+            (data(3, &[(ENCRYPTION, named.clone())]), Err(ResultReason::InvalidField)),
+            (data(5, &[(ENCRYPTION, named.clone())]), Err(ResultReason::FeatureNotSupported)),
+            (data(1, &[]), Err(ResultReason::InvalidMessage)),
+            (data(1, &[(ENCRYPTION, Value::Structure(Vec::new()))]), Err(ResultReason::InvalidMessage)),
+            (data(1, &[(ENCRYPTION, key(Value::Boolean(true)))]), Err(ResultReason::InvalidMessage)),
+            (
+                data(1, &[(ENCRYPTION, named.clone()), (Tag::IVCounterNonce, Value::text("iv"))]),
+                Err(ResultReason::InvalidMessage),
+            ),
+            (Value::Structure(vec![Field::new(ENCRYPTION, named)]), Err(ResultReason::InvalidMessage)),
+        ];
+        for (wrapping, expected) in table {
+            let steps = Data::read(&wrapping).and_then(|data| data.steps());
+            assert_eq!(steps.map(Steps::release).map_err(|error| error.reason()), expected, "{wrapping:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_has_a_mac_leaves_as_plain() {
+        let released = |wrapping: Option<Value>| {
+            let mut object = ManagedObject::new("o", ObjectType::SymmetricKey, "alice");
+            object.material.wrapping = wrapping;
+            release_as_registered(&object)
+        };
+        assert_eq!(released(None), Release::Plain);
+        assert_eq!(
+            released(Some(data(2, &[(Tag::MACSignatureKeyInformation, key(Value::text("k")))]))),
+            Release::Plain
+        );
+        assert_eq!(
+            released(Some(data(5, &[(Tag::EncryptionKeyInformation, key(Value::text("k")))]))),
+            Release::Wrapped
+        );
+    }
+
+    #[test]
+    fn a_wrapping_key_is_named_in_every_way_of_every_version() {
+        let table = [
+            (Value::text("k"), Some(IdRef::Id("k"))),
+            (Value::Identifier("k".into()), Some(IdRef::Id("k"))),
+            (Value::Reference("k".into()), Some(IdRef::Id("k"))),
+            (Value::NameReference("n".into()), Some(IdRef::Name("n"))),
+            (Value::Enumeration(1), Some(IdRef::Answered(UniqueIdentifier::IDPlaceholder))),
+            (Value::Integer(-1), Some(IdRef::Nth(-1))),
+            (Value::Boolean(true), None),
+        ];
+        for (value, expected) in table {
+            assert_eq!(id_ref(&value), expected);
+        }
+    }
+}

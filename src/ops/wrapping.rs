@@ -355,12 +355,18 @@ impl WrappingKey {
         Ok(of_cipher(&self.object, &self.parameters)?)
     }
 
-    /// Wrapping applies protection, so it counts against the usage limits of the wrapping key (1.4 §3.21).
-    fn spend(mut self, cx: &mut Cx<'_>, bytes: usize) -> Result<()> {
-        let Some(limits) = self.object.attributes.get::<UsageLimits>(attr::USAGE_LIMITS) else { return Ok(()) };
-        let left = limits.after_use(bytes).map_err(|refusal| refusal.into_error(cx.version))?;
-        self.object.attributes.set(attr::USAGE_LIMITS, left);
-        cx.save(self.object)?;
+    /// Wrapping applies protection, so it counts against the usage limits of the wrapping key (1.4 §3.21). One key may
+    /// do both steps, so it is read again.
+    fn spend(&self, cx: &mut Cx<'_>, bytes: usize) -> Result<()> {
+        if !self.object.attributes.has(Tag::UsageLimits) {
+            return Ok(());
+        }
+        let mut key = cx.object_by_id(&self.object.id, Right::Wrap)?;
+        if let Some(limits) = key.attributes.get::<UsageLimits>(attr::USAGE_LIMITS) {
+            let left = limits.after_use(bytes).map_err(|refusal| refusal.into_error(cx.version))?;
+            key.attributes.set(attr::USAGE_LIMITS, left);
+            cx.save(key)?;
+        }
         Ok(())
     }
 }

@@ -176,6 +176,10 @@ impl<'a> Read<'a> for KeyBlock {
                 }
                 Some(Body { kind: BodyKind::Wrapped, bytes: KeyBytes::copy_from(value.bytes) })
             }
+            // What is wrapped, if only by a MAC, is a Byte String (1.4 §2.1.4): an open one would pass for a wrapped one.
+            Some(_) if wire.wrapping.is_some() => {
+                return Err(Error::invalid_message("Key Wrapping Data stands beside a Key Value that is not wrapped"));
+            }
             Some(value) => Some(read_key_value(&value, version, &mut attributes)?),
         };
         Ok(Self {

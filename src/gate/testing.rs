@@ -78,6 +78,11 @@ impl TestServer {
         Self { core, clock }
     }
 
+    /// The core.
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// Lets time pass.
     pub(crate) fn wait(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::Relaxed);

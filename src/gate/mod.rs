@@ -8,6 +8,7 @@ pub mod closed;
 pub mod identity;
 pub mod open;
 pub mod policy;
+pub mod sweep;
 mod users;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use crate::proto::message::{BatchItem, Refused, Request, ResponseHead, ResponseH
 use crate::registry::{Operation, ResultReason, ResultStatus, Tag, Version};
 use crate::store::{Commit, CommitError, Sequence, Store};
 use crate::ttlv::{Writer, check};
+use crate::vault::KeyVault;
 use crate::vault::root::Root;
 
 /// What a core is made of.
@@ -35,6 +37,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// What opens them.
     pub root: Arc<dyn Root>,
+    /// Keys in an HSM.
+    pub vault: Arc<dyn KeyVault>,
     /// Who may do what.
     pub policy: Arc<dyn Policy>,
     /// Who is who.
@@ -117,6 +121,7 @@ impl Core {
         let core = Self {
             services: Services {
                 keep: Keep::new(parts.store, seal, parts.entropy.clone()),
+                vault: parts.vault,
                 policy: parts.policy,
                 entropy: parts.entropy,
                 limits: parts.limits,
@@ -292,8 +297,12 @@ impl Core {
         }
         let reads_only = attempt.transaction.is_empty();
         let seen = attempt.transaction.seen;
+        let erases = attempt.transaction.erases_resident();
         let committed = self.services.keep.commit(attempt.transaction, journal)?;
         attempt.streams.settle();
+        if erases {
+            self.erase_pending(committed);
+        }
         Ok(if reads_only && !self.durable_reads { seen } else { seen.max(committed) })
     }
 

@@ -27,7 +27,9 @@ const HARDWARE: ProtectionStorageMask =
 /// The client asks by the vendor attribute, and there is no HSM.
 pub fn wanted(cx: &Cx<'_>, attributes: &Attributes, storage: &[Option<&StorageMasks>]) -> Result<bool> {
     let offered = cx.services.vault.offers_keys();
-    let named = attributes.all(attr::VENDOR_ATTRIBUTE).any(|one| one.name == ATTRIBUTE && one.value == Value::Boolean(true));
+    // Many clients can only send text.
+    let yes = |value: &Value| *value == Value::Boolean(true) || *value == Value::text("true");
+    let named = attributes.all(attr::VENDOR_ATTRIBUTE).any(|one| one.name == ATTRIBUTE && yes(&one.value));
     if named && !offered {
         return Err(Error::new(ResultReason::FeatureNotSupported, "this server has no HSM to make keys in"));
     }

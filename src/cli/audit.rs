@@ -36,7 +36,7 @@ pub fn export(config: &Config, to: &mut dyn Write) -> Result<(), Failure> {
     outcome.map_err(|error| Failure::failed(format!("cannot write the records: {error}")))
 }
 
-fn walk(config: &Config, show: impl FnMut(&Entry)) -> Result<Head, Failure> {
+fn walk(config: &Config, show: impl FnMut(&Entry<'_>)) -> Result<Head, Failure> {
     let fail = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
     let root = open_root(config)?.root;
     let store = Sled::open(store_options(config)).map_err(|error| fail(&error))?;
@@ -45,7 +45,7 @@ fn walk(config: &Config, show: impl FnMut(&Entry)) -> Result<Head, Failure> {
     audit::verify(&store, &seal, show).map_err(|error| fail(&error))
 }
 
-fn line(entry: &Entry) -> serde_json::Value {
+fn line(entry: &Entry<'_>) -> serde_json::Value {
     let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(entry.at_micros) * 1000).ok();
     let kind = match entry.kind {
         Kind::Operation => "operation",

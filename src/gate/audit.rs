@@ -31,28 +31,28 @@ pub enum Kind {
 
 /// One entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Entry {
+pub struct Entry<'a> {
     /// What it is about.
     pub kind: Kind,
     /// When, in microseconds since 1970.
     pub at_micros: i64,
     /// Who.
-    pub caller: String,
+    pub caller: &'a str,
     /// From where.
-    pub address: String,
+    pub address: &'a str,
     /// The protocol version of the request.
     pub version: Version,
     /// The operation.
     pub operation: Operation,
     /// The objects it touched, blank between.
-    pub objects: String,
+    pub objects: &'a str,
     /// Why it failed; None for success.
     pub reason: Option<ResultReason>,
     /// The server's and the client's correlation values.
-    pub correlation: String,
+    pub correlation: &'a str,
 }
 
-impl Entry {
+impl<'a> Entry<'a> {
     /// The stored form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();
@@ -62,7 +62,7 @@ impl Entry {
         out.push(self.version as u8);
         out.extend_from_slice(&self.operation.0.to_be_bytes());
         out.extend_from_slice(&self.reason.map_or(0, |reason| reason.0).to_be_bytes());
-        for text in [&self.caller, &self.address, &self.objects, &self.correlation] {
+        for text in [self.caller, self.address, self.objects, self.correlation] {
             let text = cut(text);
             out.extend_from_slice(&(text.len() as u16).to_be_bytes());
             out.extend_from_slice(text.as_bytes());
@@ -72,7 +72,7 @@ impl Entry {
     }
 
     /// Reads one entry and gives what follows it.
-    pub fn decode(input: &[u8]) -> Option<(Self, &[u8])> {
+    pub fn decode(input: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (length, rest) = input.split_at_checked(2)?;
         let (body, rest) = rest.split_at_checked(u16::from_be_bytes(length.try_into().ok()?) as usize)?;
         let (fixed, mut texts) = body.split_at_checked(18)?;
@@ -86,7 +86,7 @@ impl Entry {
             let (length, after) = texts.split_at_checked(2)?;
             let (text, after) = after.split_at_checked(u16::from_be_bytes(length.try_into().ok()?) as usize)?;
             texts = after;
-            String::from_utf8(text.to_vec()).ok()
+            std::str::from_utf8(text).ok()
         };
         let reason = u32::from_be_bytes(fixed[14..18].try_into().ok()?);
         let entry = Self {
@@ -245,7 +245,7 @@ fn block_key(number: u64) -> Vec<u8> {
 
 /// Walks the whole chain, proves each link, and shows every entry. Gives the head, for comparison with one that was
 /// noted elsewhere: only that reveals a chain whose end was cut off.
-pub fn verify(store: &dyn Store, seal: &Seal, mut show: impl FnMut(&Entry)) -> Result<Head, AuditBroken> {
+pub fn verify(store: &dyn Store, seal: &Seal, mut show: impl FnMut(&Entry<'_>)) -> Result<Head, AuditBroken> {
     let mut head = Head { blocks: 0, hash: [0; 32] };
     loop {
         let start = block_key(head.blocks);

@@ -15,6 +15,7 @@ pub(crate) mod testing;
 pub mod sweep;
 mod users;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -148,13 +149,13 @@ impl Core {
         Entry {
             kind: Kind::Opened,
             at_micros: self.clock.now_micros(),
-            caller: "keyhaven".into(),
-            address: String::new(),
+            caller: "keyhaven",
+            address: "",
             version: Version::NEWEST,
             operation: Operation(0),
-            objects: String::new(),
+            objects: "",
             reason: None,
-            correlation: head.to_string(),
+            correlation: &head.to_string(),
         }
         .encode(&mut journal);
         let commit = Commit { journal, ..Commit::default() };
@@ -289,23 +290,23 @@ impl Core {
 
     /// The commit: everything the batch staged and one audit entry for each of its items, together.
     fn commit(&self, attempt: Attempt<'_>, peer: &Peer, now: (Date, i64), correlation: &str) -> Result<Sequence> {
+        let correlations = match attempt.client_correlation.as_str() {
+            "" => Cow::Borrowed(correlation),
+            client => Cow::Owned(format!("{correlation} {client}")),
+        };
         let mut journal = Vec::with_capacity(160 * attempt.done.len());
         for done in &attempt.done {
             log_failure(done, &attempt, peer, correlation);
-            let correlation = match attempt.client_correlation.as_str() {
-                "" => correlation.to_owned(),
-                client => format!("{correlation} {client}"),
-            };
             Entry {
                 kind: peer.kind,
                 at_micros: now.1,
-                caller: attempt.caller.name.to_string(),
-                address: peer.address.clone(),
+                caller: &attempt.caller.name,
+                address: &peer.address,
                 version: attempt.version,
                 operation: done.operation,
-                objects: done.objects.clone(),
+                objects: &done.objects,
                 reason: done.reason,
-                correlation,
+                correlation: &correlations,
             }
             .encode(&mut journal);
         }
@@ -394,13 +395,13 @@ impl Core {
             Entry {
                 kind: peer.kind,
                 at_micros: now.1,
-                caller: peer.caller.name.to_string(),
-                address: peer.address.clone(),
+                caller: &peer.caller.name,
+                address: &peer.address,
                 version,
                 operation: *operation,
-                objects: String::new(),
+                objects: "",
                 reason: Some(error.reason()),
-                correlation: correlation.to_owned(),
+                correlation,
             }
             .encode(&mut journal);
         }

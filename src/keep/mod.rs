@@ -209,8 +209,8 @@ impl Keep {
         let read = self.store.get(place)?;
         *seen = (*seen).max(read.sequence);
         let sealed = read.value.ok_or_else(|| KeepError::MaterialMissing(id.to_owned()))?;
-        let mut plain = seal.open(class, place, &sealed).map_err(|error| KeepError::Seal(id.to_owned(), error))?;
-        Ok(KeyBytes::new(std::mem::take(&mut *plain)))
+        let plain = seal.open(class, place, &sealed).map_err(|error| KeepError::Seal(id.to_owned(), error))?;
+        Ok(plain.into())
     }
 
     /// Seals a body and stages it. Gives the reference that the record keeps.

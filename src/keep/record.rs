@@ -25,6 +25,9 @@ const REFERENCE: Tag = Tag(0x54_4B04);
 const INDEX: Tag = Tag(0x54_4B05);
 const HANDED_ON: Tag = Tag(0x54_4B06);
 
+/// Room for the attributes of a usual object, so that reading one grows no list.
+const ATTRIBUTES_USUAL: usize = 32;
+
 /// The record cannot be read.
 #[derive(Debug)]
 pub struct RecordBroken(String);
@@ -78,7 +81,8 @@ pub fn decode(id: &str, bytes: &[u8]) -> Result<(ManagedObject, u64), RecordBrok
     let owner = children.next().and_then(|item| item.text()).ok_or_else(|| broken("no owner"))?;
     let order = children.next().and_then(|item| item.long_integer()).ok_or_else(|| broken("no order"))?;
     let mut object = ManagedObject::new(id, ObjectType(object_type), owner);
-    let mut attributes: Vec<Attribute> = object.attributes.into_iter().collect();
+    let mut attributes = Vec::with_capacity(ATTRIBUTES_USUAL);
+    attributes.extend(object.attributes);
     let mut index = 0;
     let mut parts = Parts::default();
     for item in children {
@@ -152,29 +156,30 @@ fn material(material: &Material, out: &mut Writer) {
 
 /// The material structure as it was read.
 #[derive(Default)]
-struct Parts {
-    value: Option<Value>,
+struct Parts<'a> {
+    item: Option<Item<'a>>,
 }
 
-impl Parts {
+impl<'a> Parts<'a> {
     /// Takes the item if it is the material structure.
-    fn take(&mut self, item: &Item<'_>) -> bool {
+    fn take(&mut self, item: &Item<'a>) -> bool {
         let is_material = item.tag == MATERIAL;
         if is_material {
-            self.value = Some(item.to_value());
+            self.item = Some(*item);
         }
         is_material
     }
 
+    fn value(&self, tag: Tag) -> Option<Value> {
+        self.item?.child(tag).map(|field| field.to_value())
+    }
+
     fn field<T: AttributeValue>(&self, tag: Tag) -> Option<T> {
-        self.value.as_ref()?.field(tag).and_then(T::from_value)
+        T::from_value(&self.value(tag)?)
     }
 
     fn number(&self, tag: Tag) -> Option<u32> {
-        match self.value.as_ref()?.field(tag) {
-            Some(Value::Enumeration(number)) => Some(*number),
-            _ => None,
-        }
+        self.item?.child(tag)?.enumeration()
     }
 
     fn material(self, object_type: ObjectType) -> Result<Material, &'static str> {
@@ -195,10 +200,10 @@ impl Parts {
             _ => Some(Fields::None),
         };
         Ok(Material {
-            reference: self.field(REFERENCE).map(|bytes: Vec<u8>| MaterialRef(bytes.into())),
+            reference: self.item.and_then(|item| item.child(REFERENCE)?.byte_string()).map(|bytes| MaterialRef(bytes.into())),
             format: self.number(Tag::KeyFormatType).map(KeyFormatType),
             compression: self.number(Tag::KeyCompressionType).map(KeyCompressionType),
-            wrapping: self.value.as_ref().and_then(|value| value.field(Tag::KeyWrappingData)).cloned(),
+            wrapping: self.value(Tag::KeyWrappingData),
             fields: fields.ok_or("a field of the object type is missing")?,
         })
     }
@@ -214,18 +219,13 @@ impl Parts {
     }
 
     fn handed_on(&self) -> Vec<Attribute> {
-        let Some(Value::Structure(fields)) = self.value.as_ref().and_then(|value| value.field(HANDED_ON)) else {
-            return Vec::new();
-        };
+        let Some(Value::Structure(fields)) = self.value(HANDED_ON) else { return Vec::new() };
         let mut index = 0;
         let mut attributes = Vec::new();
         for Field { tag, value } in fields {
             match value {
-                Value::Integer(number) if *tag == INDEX => index = *number as u32,
-                value => {
-                    let index = std::mem::take(&mut index);
-                    attributes.push(Attribute { tag: *tag, index, value: value.clone() });
-                }
+                Value::Integer(number) if tag == INDEX => index = number as u32,
+                value => attributes.push(Attribute { tag, index: std::mem::take(&mut index), value }),
             }
         }
         attributes

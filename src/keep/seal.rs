@@ -8,9 +8,9 @@
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
 use aws_lc_rs::hmac;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
-use crate::base::{Entropy, EntropyFailed, KeyBytes};
+use crate::base::{Buffer, Entropy, EntropyFailed, KeyBytes};
 
 /// Bytes of a namespace key.
 pub const KEY_BYTES: usize = 32;
@@ -120,7 +120,7 @@ impl Seal {
     }
 
     /// Opens what `seal` made for the same class and place.
-    pub fn open(&self, class: Class, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealBroken> {
+    pub fn open(&self, class: Class, place: &[u8], sealed: &[u8]) -> Result<Buffer, SealBroken> {
         let (header, body) = sealed.split_at_checked(HEADER_BYTES).ok_or(SealBroken::Format)?;
         if header[0] != FORMAT {
             return Err(SealBroken::Format);
@@ -132,9 +132,9 @@ impl Seal {
         let plain_bytes = body.len().checked_sub(TAG_BYTES).ok_or(SealBroken::Format)?;
         let (cut, tag) = body.split_at(plain_bytes);
         let tag: Tag = tag.try_into().map_err(|_| SealBroken::Format)?;
-        let mut plain = Zeroizing::new(cut.to_vec());
+        let mut plain = Buffer::copy_from(cut);
         self.cipher(class, place, header)
-            .decrypt_inout_detached(&Nonce::default(), &associated(place, header), plain.as_mut_slice().into(), &tag)
+            .decrypt_inout_detached(&Nonce::default(), &associated(place, header), (&mut *plain).into(), &tag)
             .map_err(|_| SealBroken::Altered)?;
         Ok(plain)
     }
@@ -205,14 +205,15 @@ mod tests {
     fn opens_only_what_and_where_it_was_sealed() {
         let (seal, entropy) = seal();
         let sealed = seal.seal(Class::Record, b"o/1", 9, b"plain", &entropy).unwrap();
-        assert_eq!(&**seal.open(Class::Record, b"o/1", &sealed).unwrap(), b"plain");
+        let broken = |seal: &Seal, class, place: &[u8]| seal.open(class, place, &sealed).map(drop);
+        assert_eq!(&*seal.open(Class::Record, b"o/1", &sealed).unwrap(), b"plain");
         assert_eq!(Seal::revision(&sealed), 9);
-        assert_eq!(seal.open(Class::Record, b"o/2", &sealed), Err(SealBroken::Altered));
-        assert_eq!(seal.open(Class::Ledger, b"o/1", &sealed), Err(SealBroken::Altered));
+        assert_eq!(broken(&seal, Class::Record, b"o/2"), Err(SealBroken::Altered));
+        assert_eq!(broken(&seal, Class::Ledger, b"o/1"), Err(SealBroken::Altered));
         let other = Seal::new(4, &KeyBytes::copy_from(&[7; 32]));
-        assert_eq!(other.open(Class::Record, b"o/1", &sealed), Err(SealBroken::KeyVersion(3)));
+        assert_eq!(broken(&other, Class::Record, b"o/1"), Err(SealBroken::KeyVersion(3)));
         let other = Seal::new(3, &KeyBytes::copy_from(&[8; 32]));
-        assert_eq!(other.open(Class::Record, b"o/1", &sealed), Err(SealBroken::Altered));
+        assert_eq!(broken(&other, Class::Record, b"o/1"), Err(SealBroken::Altered));
     }
 
     #[test]

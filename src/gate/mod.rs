@@ -9,9 +9,12 @@ pub mod identity;
 pub mod open;
 pub mod policy;
 #[cfg(test)]
+#[cfg(test)]
 mod service_tests;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::net::SocketAddr;

@@ -185,7 +185,7 @@ impl<'a> Cx<'a> {
 
     /// The same by its unique identifier.
     pub fn object_by_id(&mut self, id: &str, right: Right) -> Result<Object> {
-        self.touched.push(id.into());
+        self.touch(id);
         let Some(kept) = self.transaction.load(&self.services.keep, id)? else {
             return Err(self.not_found());
         };
@@ -288,7 +288,7 @@ impl<'a> Cx<'a> {
 
     /// Whether any object has this unique identifier, whoever may see it. For operations that give identifiers.
     pub fn exists(&mut self, id: &str) -> Result<bool> {
-        self.touched.push(id.into());
+        self.touch(id);
         Ok(self.transaction.load(&self.services.keep, id)?.is_some())
     }
 
@@ -343,9 +343,7 @@ impl<'a> Cx<'a> {
             object.attributes.set(attr::LAST_CHANGE_DATE, self.now);
         }
         let id = Id(object.id.clone());
-        if !self.touched.contains(&id.0) {
-            self.touched.push(id.0.clone());
-        }
+        self.touch(&id.0);
         self.transaction.save(&self.services.keep, object.kept, body)?;
         Ok(id)
     }
@@ -491,6 +489,12 @@ impl<'a> Cx<'a> {
     pub(crate) fn discard_all(&mut self) {
         self.streams.undo();
         self.transaction.discard_all();
+    }
+
+    fn touch(&mut self, id: &str) {
+        if !self.touched.iter().any(|one| **one == *id) {
+            self.touched.push(id.into());
+        }
     }
 
     /// The identifiers that were touched since the last call, for the audit.

@@ -9,7 +9,6 @@ pub mod identity;
 pub mod open;
 pub mod policy;
 #[cfg(test)]
-#[cfg(test)]
 mod service_tests;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::audit::Kind;
 use super::identity::{Identity, Passwords, Peer};
 use super::policy::{Ownership, Strangers};
 use super::{Core, Outcome, Parts};
@@ -106,7 +107,7 @@ impl TestServer {
                 });
             }
         });
-        let peer = Peer { address: "127.0.0.1".into(), caller: Caller::named(caller) };
+        let peer = Peer { address: "127.0.0.1".into(), caller: Caller::named(caller), kind: Kind::Operation };
         let mut reply = Buffer::default();
         match self.core.handle(out.written(), &peer, may_block, &mut reply) {
             Outcome::Reply(_) => Some(Answer(reply)),

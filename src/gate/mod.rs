@@ -10,9 +10,11 @@ pub mod open;
 pub mod policy;
 #[cfg(test)]
 mod service_tests;
+pub mod sweep;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod sweep;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::borrow::Cow;

@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
-use super::audit::{Entry, Kind};
 use super::Core;
+use super::audit::{Entry, Kind};
 use crate::base::{Error, Result};
 use crate::keep::Keep;
 use crate::registry::{Operation, Version};
@@ -104,13 +104,13 @@ impl Core {
         Entry {
             kind: Kind::Server,
             at_micros: self.clock.now_micros(),
-            caller: "keyhaven".into(),
-            address: String::new(),
+            caller: "keyhaven",
+            address: "",
             version: Version::NEWEST,
             operation: Operation::Destroy,
-            objects: id.to_owned(),
+            objects: id,
             reason: None,
-            correlation: "erased in the HSM".into(),
+            correlation: "erased in the HSM",
         }
         .encode(&mut journal);
         journal

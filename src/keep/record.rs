@@ -200,7 +200,10 @@ impl<'a> Parts<'a> {
             _ => Some(Fields::None),
         };
         Ok(Material {
-            reference: self.item.and_then(|item| item.child(REFERENCE)?.byte_string()).map(|bytes| MaterialRef(bytes.into())),
+            reference: self
+                .item
+                .and_then(|item| item.child(REFERENCE)?.byte_string())
+                .map(|bytes| MaterialRef(bytes.into())),
             format: self.number(Tag::KeyFormatType).map(KeyFormatType),
             compression: self.number(Tag::KeyCompressionType).map(KeyCompressionType),
             wrapping: self.value(Tag::KeyWrappingData),

@@ -206,7 +206,9 @@ impl KeyService {
             durable_reads: config.audit.durable_reads,
         })?;
         match core.sweep() {
-            Ok(swept) if self.hsm.is_some() => tracing::info!(?swept, "the keys of the HSM are compared with the store"),
+            Ok(swept) if self.hsm.is_some() => {
+                tracing::info!(?swept, "the keys of the HSM are compared with the store")
+            }
             Ok(_) => {}
             // The sweep runs again at the next start; a token that is slow must not keep the server closed.
             Err(error) => tracing::error!(%error, "the keys of the HSM could not be compared with the store"),

@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
-use super::audit::{Entry, Kind};
 use super::Core;
+use super::audit::{Entry, Kind};
 use crate::base::{Error, Result};
 use crate::keep::Keep;
 use crate::registry::{Operation, Version};

@@ -152,7 +152,8 @@ impl Transaction {
 
     /// Whether keys in the vault are to be erased once this is durable.
     pub fn erases_resident(&self) -> bool {
-        let erases = |one: &Staged| matches!(one.body, BodyChange::Erase) && super::resident_key(&one.kept.object).is_some();
+        let erases =
+            |one: &Staged| matches!(one.body, BodyChange::Erase) && super::resident_key(&one.kept.object).is_some();
         self.batch.iter().any(erases)
     }
 

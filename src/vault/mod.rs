@@ -7,8 +7,8 @@ pub mod shares;
 
 use std::fmt;
 
-pub use self::pkcs11::KeyId;
 use self::pkcs11::HsmError;
+pub use self::pkcs11::KeyId;
 use crate::base::{Error, KeyBytes};
 use crate::crypto::ec::EcCurve;
 use crate::crypto::keys::PublicKey;

@@ -65,7 +65,9 @@ impl KeyVault for Resident {
         let (kind, bits) = match spec.kind {
             ResidentKind::Aes(bits) => (KeyType::AES, bits),
             ResidentKind::Hmac(bits) => (KeyType::GENERIC_SECRET, bits),
-            ResidentKind::Rsa(_) | ResidentKind::Ec(_) => return Err(VaultError::NotSupported("bringing key pairs in")),
+            ResidentKind::Rsa(_) | ResidentKind::Ec(_) => {
+                return Err(VaultError::NotSupported("bringing key pairs in"));
+            }
         };
         if material.len() * 8 != bits as usize {
             return Err(HsmError::Refused("the key has another length".into()).into());
@@ -98,7 +100,9 @@ impl KeyVault for Resident {
                 let class = if way.is_rsa() { ClassKey::Public } else { ClassKey::Secret };
                 let out = self.hsm.call("encrypting", move |desk| {
                     let handle = desk.key(class, &key)?;
-                    desk.call(Call::Encrypt, |session| way.with(|mechanism| session.encrypt(mechanism, handle, data.expose())))
+                    desk.call(Call::Encrypt, |session| {
+                        way.with(|mechanism| session.encrypt(mechanism, handle, data.expose()))
+                    })
                 })?;
                 Ok(Output::Bytes(KeyBytes::new(out)))
             }
@@ -377,10 +381,7 @@ impl Way {
     }
 
     /// Mechanisms hold pointers, so one is built where it is used.
-    fn with<T>(
-        &self,
-        run: impl FnOnce(&Mechanism<'_>) -> cryptoki::error::Result<T>,
-    ) -> cryptoki::error::Result<T> {
+    fn with<T>(&self, run: impl FnOnce(&Mechanism<'_>) -> cryptoki::error::Result<T>) -> cryptoki::error::Result<T> {
         match self {
             Self::Gcm(iv, aad) => {
                 let mut iv = *iv;

@@ -353,9 +353,11 @@ fn keys_that_live_in_the_token_work_and_end() {
             let made = make(own, kind, false);
             assert!(made.public.is_some());
             for signature in signatures {
-                let signed = bytes(vault.perform(&made.id, Task::Sign(*signature, HashingAlgorithm::SHA_256, &digest)).unwrap());
+                let signed =
+                    bytes(vault.perform(&made.id, Task::Sign(*signature, HashingAlgorithm::SHA_256, &digest)).unwrap());
                 let check = |digest: &[u8]| {
-                    vault.perform(&made.id, Task::Verify(*signature, HashingAlgorithm::SHA_256, digest, signed.expose()))
+                    vault
+                        .perform(&made.id, Task::Verify(*signature, HashingAlgorithm::SHA_256, digest, signed.expose()))
                 };
                 assert!(matches!(check(&digest), Ok(Output::Valid(true))), "{signature:?}");
                 assert!(matches!(check(&[8; 32]), Ok(Output::Valid(false))), "{signature:?}");

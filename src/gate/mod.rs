@@ -195,6 +195,11 @@ impl Core {
         &self.services.limits
     }
 
+    /// Wipes operations in parts that nobody went on with.
+    pub fn expire_streams(&self) {
+        self.services.streams.expire(self.clock.now_micros(), &self.services.limits);
+    }
+
     /// Answers one request. `reply` is emptied first.
     pub fn handle(&self, request: &[u8], peer: &Peer, may_block: bool, reply: &mut Buffer) -> Outcome {
         let now = (self.clock.now(), self.clock.now_micros());

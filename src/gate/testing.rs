@@ -18,6 +18,7 @@ use crate::registry::{
 };
 use crate::store::Memory;
 use crate::ttlv::{Item, Writer, check};
+use crate::vault::NoVault;
 use crate::vault::root::SoftRoot;
 
 /// The clock of a test.
@@ -67,6 +68,7 @@ impl TestServer {
             vault: Arc::new(crate::vault::NoVault),
             store: Arc::new(Memory::new()),
             root: Arc::new(SoftRoot::from_key("test", &key, Box::new(SystemEntropy::default())).unwrap()),
+            vault: Arc::new(NoVault),
             policy: Arc::new(Ownership { strangers: Strangers::NotFound }),
             identity: Identity::new(Vec::new(), Vec::new(), Arc::new(NoPasswords)),
             clock: clock.clone(),

@@ -1,6 +1,7 @@
 //! Room 7: work driven by time. Dates that change the state of an object act by themselves (`model::lifecycle`); what is
-//! left to do is to replace keys that are to be rotated (2.1 §4.48 to §4.54). That is a Re-key like any other: a request
-//! that goes through the gate, with its checks, its commit and its audit entry, which names the server as the caller.
+//! left to do is to wipe operations in parts that were given up, and to replace keys that are to be rotated (2.1 §4.48
+//! to §4.54). That is a Re-key like any other: a request that goes through the gate, with its checks, its commit and its
+//! audit entry, which names the server as the caller.
 
 use crate::base::{Buffer, Date, Result, Value};
 use crate::gate::Core;
@@ -28,6 +29,7 @@ pub struct Task {
 
 /// Does what is due. It blocks. What cannot be done is in the log and in the audit, and comes again next time.
 pub fn tend(core: &Core) {
+    core.expire_streams();
     let tasks = match due(core.keep(), core.now()) {
         Ok(tasks) => tasks,
         Err(error) => return tracing::error!(%error, "cannot look for keys that are to be rotated"),

@@ -90,6 +90,12 @@ enum Verb {
         #[command(flatten)]
         place: Place,
     },
+    /// Rotate the root key.
+    #[command(subcommand)]
+    Root(RootCommand),
+    /// Look after the keys that clients have in an HSM.
+    #[command(subcommand)]
+    Hsm(HsmCommand),
     /// Run the server until SIGINT or SIGTERM.
     #[command(after_help = "Example:\n  keyhaven serve --data /var/lib/keyhaven --listen 0.0.0.0:5696")]
     Serve {
@@ -135,6 +141,31 @@ enum Verb {
     Audit(AuditCommand),
     /// Talk to a KMIP server: create, fetch, find and retire keys.
     Client(client::ClientCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum RootCommand {
+    /// Make the next version of the root key, wrap the namespace key with it, and destroy the version before.
+    ///
+    /// The server must not run. Records are not touched, so it takes no longer for a large store. A rotation that was
+    /// cut off is finished by the next one. Roots from a passphrase or from shares cannot be rotated.
+    #[command(after_help = "Example:\n  keyhaven root rotate --data /var/lib/keyhaven")]
+    Rotate {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum HsmCommand {
+    /// Compare the keys in the HSM with the store both ways: erase what no object has, name objects whose key is lost.
+    ///
+    /// The server must not run; it does the same at each start.
+    #[command(after_help = "Example:\n  keyhaven hsm sweep --data /var/lib/keyhaven")]
+    Sweep {
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -254,6 +285,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
             init::init(&data, &hosts, root, &choice.choice()?)?;
             println!("{}", init::words(&data, root));
         }
+        Verb::Root(RootCommand::Rotate { place }) => println!("{}", service::rotate(&place.load()?)?),
+        Verb::Hsm(HsmCommand::Sweep { place }) => println!("{}", service::sweep(&place.load()?)?),
         Verb::Unseal { share_file, place } => println!("{}", unseal::unseal(&place.load()?, share_file.as_deref())?),
         Verb::Serve { place, listen, https, admin } => {
             let mut config = place.load()?;

@@ -19,7 +19,7 @@ use super::unseal;
 use super::users::Users;
 use crate::base::{Buffer, Pin};
 use crate::gate::identity::{Identity, Passwords, Peer, Rule};
-use crate::gate::open::OpenError;
+use crate::gate::open::{OpenError, rotate_root};
 use crate::gate::policy::{Ownership, Strangers};
 use crate::gate::{self, Core, CoreError, Parts, closed};
 use crate::model::usage::AfterLife;
@@ -27,12 +27,15 @@ use crate::ops::Settings;
 use crate::schedule;
 use crate::serve::{Outcome, Service, SystemClock, SystemEntropy};
 use crate::store::{Sequence, Sled, Store};
-use crate::vault::pkcs11::Hsm;
+use crate::vault::NoVault;
+use crate::vault::pkcs11::{Hsm, Resident};
 use crate::vault::root::Root;
 use crate::vault::shares::{Progress, ShareError};
 
 /// How often a root that is away is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often erasures that are due are looked for.
+const ERASE: Duration = Duration::from_secs(10);
 
 /// The users file, read again on SIGHUP.
 struct UsersFile {
@@ -97,6 +100,9 @@ impl KeyService {
             Some(opened) => service.open_or_retry(opened)?,
             None => service.wait_for_shares()?,
         }
+        if service.hsm.is_some() && config.hsm.resident {
+            service.erase_later()?;
+        }
         Ok(service)
     }
 
@@ -117,6 +123,20 @@ impl KeyService {
                 match service.open_core(root.clone()) {
                     Ok(()) => return,
                     Err(error) => tracing::debug!(%error, "the server is still sealed"),
+                }
+            }
+        })
+    }
+
+    /// Keys of objects that were destroyed while the token was away are erased when it is back.
+    fn erase_later(self: &Arc<Self>) -> Result<(), Failure> {
+        let service = Arc::downgrade(self);
+        start("erase", move || {
+            loop {
+                thread::sleep(ERASE);
+                let Some(service) = Weak::upgrade(&service) else { return };
+                if let Some(core) = service.core.get() {
+                    core.retry_erasures();
                 }
             }
         })
@@ -163,6 +183,10 @@ impl KeyService {
         let core = Core::open(Parts {
             store: self.store.clone(),
             root,
+            vault: match &self.hsm {
+                Some(hsm) if config.hsm.resident => Arc::new(Resident::new(hsm.clone(), config.hsm.resident_max)),
+                _ => Arc::new(NoVault),
+            },
             policy: Arc::new(Ownership { strangers }),
             identity: identity(config, self.users.clone()),
             clock: Arc::new(SystemClock),
@@ -181,11 +205,51 @@ impl KeyService {
             },
             durable_reads: config.audit.durable_reads,
         })?;
+        match core.sweep() {
+            Ok(swept) if self.hsm.is_some() => {
+                tracing::info!(?swept, "the keys of the HSM are compared with the store")
+            }
+            Ok(_) => {}
+            // The sweep runs again at the next start; a token that is slow must not keep the server closed.
+            Err(error) => tracing::error!(%error, "the keys of the HSM could not be compared with the store"),
+        }
         if self.core.set(core).is_ok() {
             tracing::info!(root = kind, "the store is open");
         }
         Ok(())
     }
+}
+
+/// Rotates the root of a store that no server has open, and says what was done.
+pub fn rotate(config: &Config) -> Result<String, Failure> {
+    let opened = open_root(config)?;
+    let fail = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
+    let store = Sled::open(store_options(config)).map_err(|error| fail(&error))?;
+    let rotated = rotate_root(&store, &*opened.root).map_err(|error| fail(&error))?;
+    Ok(format!(
+        "Version {} of the root key wraps the namespace key; older versions are destroyed. Back up the root anew: \
+         backups of the old root do not open the store any more.",
+        rotated.version
+    ))
+}
+
+/// Sweeps a store that no server has open, and says what was found.
+pub fn sweep(config: &Config) -> Result<String, Failure> {
+    if config.root.kind != RootKind::Pkcs11 {
+        return Err(Failure::usage("[root] kind is not \"pkcs11\": there is no HSM to sweep"));
+    }
+    let service = KeyService::open(config)?;
+    let core = service.core.get().ok_or_else(|| Failure::failed("the HSM is away"))?;
+    let swept = core.sweep().map_err(|error| Failure::failed(error.to_string()))?;
+    let lost = match swept.lost {
+        0 => String::new(),
+        lost => format!(" {lost} objects have lost their key; the log names them."),
+    };
+    Ok(format!(
+        "{} keys of objects are in the HSM; {} of destroyed objects wait to be erased. What no object had is erased; \
+         the log names it.{lost}",
+        swept.living, swept.pending
+    ))
 }
 
 fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Failure> {

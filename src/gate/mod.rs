@@ -12,6 +12,7 @@ pub mod policy;
 mod service_tests;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod sweep;
 mod users;
 
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use crate::proto::message::{BatchItem, Refused, Request, ResponseHead, ResponseH
 use crate::registry::{Operation, ResultReason, ResultStatus, Tag, Version};
 use crate::store::{Commit, CommitError, Sequence, Store};
 use crate::ttlv::{Writer, check};
+use crate::vault::KeyVault;
 use crate::vault::root::Root;
 
 /// What a core is made of.
@@ -39,6 +41,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// What opens them.
     pub root: Arc<dyn Root>,
+    /// Keys in an HSM.
+    pub vault: Arc<dyn KeyVault>,
     /// Who may do what.
     pub policy: Arc<dyn Policy>,
     /// Who is who.
@@ -121,6 +125,7 @@ impl Core {
         let core = Self {
             services: Services {
                 keep: Keep::new(parts.store, seal, parts.entropy.clone()),
+                vault: parts.vault,
                 policy: parts.policy,
                 entropy: parts.entropy,
                 limits: parts.limits,
@@ -306,8 +311,12 @@ impl Core {
         }
         let reads_only = attempt.transaction.is_empty();
         let seen = attempt.transaction.seen;
+        let erases = attempt.transaction.erases_resident();
         let committed = self.services.keep.commit(attempt.transaction, journal)?;
         attempt.streams.settle();
+        if erases {
+            self.erase_pending(committed);
+        }
         Ok(if reads_only && !self.durable_reads { seen } else { seen.max(committed) })
     }
 

@@ -14,6 +14,8 @@ pub enum Kind {
     Name = b'n' as isize,
     /// `o` + identifier: the record of an object.
     Record = b'o' as isize,
+    /// `r` + name in the vault: whether the key lives, and its object.
+    Resident = b'r' as isize,
     /// `u` + hash of owner: the owner's name, sealed.
     Owner = b'u' as isize,
     /// `w` + hash of owner + order: identifier of an object of that owner.

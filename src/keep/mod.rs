@@ -29,6 +29,29 @@ const LEDGER_BODY_BYTES: usize = 512;
 const IN_LEDGER: u8 = 1;
 /// The same: the ledger holds the key of the body.
 const APART: u8 = 2;
+/// The same: the material is in the vault, under the name that follows the first two bytes.
+const RESIDENT: u8 = 3;
+/// Value of a row of a vault's key: its object lives.
+const LIVING: u8 = 1;
+/// The same: its object is destroyed, and the key is to be erased.
+const TO_ERASE: u8 = 2;
+
+/// A key in the vault, as the store knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResidentRow {
+    /// Its name in the vault.
+    pub key: Box<[u8]>,
+    /// Whether its object is destroyed and the key is still to be erased.
+    pub to_erase: bool,
+    /// The object.
+    pub id: Box<str>,
+}
+
+/// The name of an object's key in the vault, if its material is there.
+pub fn resident_key(object: &ManagedObject) -> Option<&[u8]> {
+    let MaterialRef(reference) = object.material.reference.as_ref()?;
+    reference.strip_prefix(&[RESIDENT, 0])
+}
 
 /// The objects of a store.
 pub struct Keep {
@@ -62,6 +85,8 @@ pub enum KeepError {
     Record(String, RecordBroken),
     /// Material that the record names is not there.
     MaterialMissing(String),
+    /// The material is in the vault and does not come out of it.
+    Resident(String),
     /// The random number generator failed.
     Entropy(EntropyFailed),
 }
@@ -73,6 +98,7 @@ impl fmt::Display for KeepError {
             Self::Seal(id, error) => write!(f, "object {id}: {error}"),
             Self::Record(id, error) => write!(f, "object {id}: {error}"),
             Self::MaterialMissing(id) => write!(f, "object {id}: its key material is missing"),
+            Self::Resident(id) => write!(f, "the material of {id} is in the HSM"),
             Self::Entropy(error) => error.fmt(f),
         }
     }
@@ -94,6 +120,12 @@ impl From<EntropyFailed> for KeepError {
 
 impl From<KeepError> for Error {
     fn from(error: KeepError) -> Self {
+        if let KeepError::Resident(_) = error {
+            return Self::new(
+                crate::registry::ResultReason::FeatureNotSupported,
+                "the key lies in the server's HSM and never leaves it; this operation needs the key itself",
+            );
+        }
         Self::internal("reading or writing an object", error)
     }
 }
@@ -144,6 +176,9 @@ impl Keep {
     pub fn body(&self, object: &ManagedObject, seen: &mut Sequence) -> Result<Option<Body>, KeepError> {
         let id = &*object.id;
         let Some(MaterialRef(reference)) = &object.material.reference else { return Ok(None) };
+        if reference.first() == Some(&RESIDENT) {
+            return Err(KeepError::Resident(id.to_owned()));
+        }
         let [place, kind, ..] = reference[..] else { return Err(KeepError::MaterialMissing(id.to_owned())) };
         let kind = match kind {
             1 => BodyKind::Structure,
@@ -201,6 +236,39 @@ impl Keep {
         Ok(MaterialRef([APART, kind].into()))
     }
 
+    /// Every key in the vault that the store knows of.
+    pub fn resident_rows(&self) -> Result<Vec<ResidentRow>, KeepError> {
+        const PAGE: usize = 1000;
+        let mut rows = Vec::new();
+        let mut start = key(Kind::Resident, &[]);
+        let end = keys::after(&start);
+        loop {
+            let page = self.store.scan(crate::store::Range { start: &start, end: &end }, PAGE, false)?;
+            let full = page.len() == PAGE;
+            for (place, read) in page {
+                let value = read.value.unwrap_or_default();
+                if let Some((state, id)) = value.split_first() {
+                    rows.push(ResidentRow {
+                        key: place[1..].into(),
+                        to_erase: *state == TO_ERASE,
+                        id: String::from_utf8_lossy(id).into(),
+                    });
+                }
+                start = place;
+                start.push(0);
+            }
+            if !full {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// The commit that forgets a key which the vault has erased, with its journal entry.
+    pub fn forget_resident(name: &[u8], journal: Vec<u8>) -> Commit {
+        let writes = vec![Write { key: key(Kind::Resident, &[name]), value: None }];
+        Commit { writes, journal, ..Commit::default() }
+    }
+
     /// The living object of the owner that has the name.
     pub fn name_holder(&self, owner: &str, name: &str, seen: &mut Sequence) -> Result<Option<Box<str>>, KeepError> {
         let read = self.store.get(&index::name_key(&self.seal, owner, name))?;
@@ -239,6 +307,16 @@ impl Keep {
         match &staged.body {
             BodyChange::Keep => {}
             BodyChange::Set(body) => object.material.reference = Some(self.seal_body(&id, body, commit)?),
+            BodyChange::Resident(name) => {
+                object.material.reference = Some(MaterialRef([&[RESIDENT, 0][..], name].concat().into()));
+                commit.writes.push(resident_row(name, LIVING, &id));
+            }
+            BodyChange::Erase if resident_key(&object).is_some() => {
+                // The key is erased after this is durable; until then the row says that it must be.
+                let name: Box<[u8]> = resident_key(&object).unwrap_or_default().into();
+                object.material.reference = None;
+                commit.writes.push(resident_row(&name, TO_ERASE, &id));
+            }
             BodyChange::Erase => {
                 if let Some(MaterialRef(reference)) = object.material.reference.take() {
                     commit.writes.push(Write { key: key(Kind::Ledger, &[id.as_bytes()]), value: None });
@@ -302,6 +380,10 @@ fn hand_over_names(commit: &mut Commit) {
         .collect();
     commit.writes.retain(|write| write.value.is_some() || !given_up.contains(&write.key));
     commit.expect.retain(|expect| !given_up.contains(&expect.key));
+}
+
+fn resident_row(name: &[u8], state: u8, id: &str) -> Write {
+    Write { key: key(Kind::Resident, &[name]), value: Some([&[state][..], id.as_bytes()].concat()) }
 }
 
 fn record_key(id: &str) -> Vec<u8> {

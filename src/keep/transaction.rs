@@ -16,6 +16,8 @@ pub enum BodyChange {
     Keep,
     /// It is new.
     Set(Body),
+    /// It was made in the vault, under this name.
+    Resident(Box<[u8]>),
     /// It is destroyed.
     Erase,
 }
@@ -61,6 +63,7 @@ impl Transaction {
             match &staged.body {
                 BodyChange::Keep => {}
                 BodyChange::Erase => return Ok(None),
+                BodyChange::Resident(_) => return Err(KeepError::Resident(object.id.to_string())),
                 BodyChange::Set(body) => {
                     let bytes = crate::base::KeyBytes::copy_from(body.bytes.expose());
                     return Ok(Some(Body { kind: body.kind, bytes }));
@@ -145,6 +148,13 @@ impl Transaction {
         self.item.clear();
         self.batch.clear();
         self.notes = Default::default();
+    }
+
+    /// Whether keys in the vault are to be erased once this is durable.
+    pub fn erases_resident(&self) -> bool {
+        let erases =
+            |one: &Staged| matches!(one.body, BodyChange::Erase) && super::resident_key(&one.kept.object).is_some();
+        self.batch.iter().any(erases)
     }
 
     /// Whether anything is to be written.

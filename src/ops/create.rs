@@ -1,7 +1,7 @@
 //! Create: the server makes a symmetric key or secret data (1.4 §4.1, 2.1 §6.1.8).
 
 use super::fresh::{Origin, furnish, requested};
-use super::{Cx, Op};
+use super::{Cx, Op, resident};
 use crate::base::{Error, KeyBytes, Result};
 use crate::model::object::Fields;
 use crate::model::{Attributes, attr};
@@ -48,6 +48,12 @@ impl Default for ObjectType {
 }
 
 impl StorageMasks {
+    /// Whether one of the masks is satisfied by such a place, and none by where this server keeps other keys.
+    pub fn only_in(&self, place: ProtectionStorageMask) -> bool {
+        let fits = |here: u32| self.masks.iter().any(|mask| mask.0 & !here == 0);
+        fits(place.0) && !fits(super::query::storage_mask().0)
+    }
+
     /// Whether one of the masks is satisfied "in its entirety (all bits match)" by where this server keeps keys.
     pub fn check(masks: Option<&Self>, unavailable: ResultReason) -> Result<()> {
         let here = super::query::storage_mask().0;
@@ -106,9 +112,14 @@ impl Op for Create {
                 format!("Create makes a Symmetric Key or Secret Data, not a {object_type}"),
             ));
         }
-        StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
         let mut attributes = requested(cx, request.attributes, object_type)?;
         let bits = key_bits(&mut attributes, object_type, cx)?;
+        if object_type == ObjectType::SymmetricKey && resident::wanted(cx, &attributes, &[request.storage.as_ref()])? {
+            let id = resident::create(cx, attributes, bits)?;
+            cx.answer(UniqueIdentifier::Create, &id);
+            return Ok(Response { object_type, id });
+        }
+        StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
         let format = generated_format(&mut attributes)?;
         let key = KeyBytes::fill(bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits), |bytes| {
             cx.services.entropy.fill(bytes)

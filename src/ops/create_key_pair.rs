@@ -2,7 +2,7 @@
 
 use super::create::StorageMasks;
 use super::fresh::{Origin, encoded_body, furnish, requested_of_pair};
-use super::{Cx, Object, Op};
+use super::{Cx, Object, Op, resident};
 use crate::base::{Error, Result};
 use crate::crypto::formats::{self, Encoded};
 use crate::crypto::keys::{KeySpec, PrivateKey};
@@ -52,11 +52,19 @@ impl Op for CreateKeyPair {
     type Response = Response;
 
     fn run(request: Request, cx: &mut Cx<'_>) -> Result<Response> {
-        check_storage(&request)?;
+        let (common_storage, private_storage) = (request.common_storage, request.private_storage);
+        let public_storage = request.public_storage;
         let common = request.common.unwrap_or_default();
         let mut private = requested_of_pair(cx, &common, request.private.unwrap_or_default(), ObjectType::PrivateKey)?;
         let mut public = requested_of_pair(cx, &common, request.public.unwrap_or_default(), ObjectType::PublicKey)?;
         let spec = key_spec(&mut private, &mut public, cx.version)?;
+        StorageMasks::check(public_storage.as_ref(), ResultReason::PublicProtectionStorageUnavailable)?;
+        if resident::wanted(cx, &private, &[common_storage.as_ref(), private_storage.as_ref()])? {
+            return resident_pair(cx, &spec, private, public);
+        }
+        let unavailable = ResultReason::PrivateProtectionStorageUnavailable;
+        StorageMasks::check(common_storage.as_ref(), unavailable)?;
+        StorageMasks::check(private_storage.as_ref(), unavailable)?;
         // A pair takes up to seconds; it must not hold up the connections of others.
         cx.block()?;
         let key = PrivateKey::generate(&spec).map_err(Error::from)?;
@@ -89,11 +97,29 @@ impl Op for CreateKeyPair {
     }
 }
 
-fn check_storage(request: &Request) -> Result<()> {
-    let unavailable = ResultReason::PrivateProtectionStorageUnavailable;
-    StorageMasks::check(request.common_storage.as_ref(), unavailable)?;
-    StorageMasks::check(request.private_storage.as_ref(), unavailable)?;
-    StorageMasks::check(request.public_storage.as_ref(), ResultReason::PublicProtectionStorageUnavailable)
+/// The private key is made in the HSM; the public key is a sealed record as any other.
+fn resident_pair(cx: &mut Cx<'_>, spec: &KeySpec, mut private: Attributes, mut public: Attributes) -> Result<Response> {
+    let (mut private_key, made, key) = resident::pair(cx, spec, &mut private)?;
+    let asked = public.get(attr::KEY_FORMAT_TYPE);
+    public.remove_all(attr::KEY_FORMAT_TYPE.tag());
+    let (format, body) = resident::public_body(&key, asked)?;
+    let bits = key.length();
+    for attributes in [&mut private, &mut public] {
+        attributes.set(attr::CRYPTOGRAPHIC_LENGTH, bits);
+    }
+    let mut public_key = cx.new_object(ObjectType::PublicKey)?;
+    public_key.material.format = Some(format);
+    furnish(cx, &mut private_key, private, None, Origin::Generated)?;
+    furnish(cx, &mut public_key, public, Some(&body), Origin::Generated)?;
+    link(&mut private_key, Tag::PublicKeyLink, &public_key.id);
+    link(&mut public_key, Tag::PrivateKeyLink, &private_key.id);
+    cx.may_create(&private_key)?;
+    cx.may_create(&public_key)?;
+    let public = cx.save_with(public_key, Some(body))?;
+    let private = cx.save_resident(private_key, &made.id)?;
+    cx.answer(UniqueIdentifier::CreateKeyPairPublicKey, &public);
+    cx.answer(UniqueIdentifier::CreateKeyPairPrivateKey, &private);
+    Ok(Response { private, public })
 }
 
 /// Adds a link to the other half.

@@ -18,11 +18,14 @@ use crate::proto::message::Ephemeral;
 use crate::proto::objects::Body;
 use crate::registry::{Operation, ResultReason, Tag, UniqueIdentifier, Version};
 use crate::store::Sequence;
+use crate::vault::{KeyId, KeyVault};
 
 /// What all requests share.
 pub struct Services {
     /// The objects.
     pub keep: Keep,
+    /// Keys in an HSM.
+    pub vault: Arc<dyn KeyVault>,
     /// The rules of access.
     pub policy: Arc<dyn Policy>,
     /// Randomness.
@@ -323,6 +326,11 @@ impl<'a> Cx<'a> {
     /// Stages an object with a new body.
     pub fn save_with(&mut self, object: Object, body: Option<Body>) -> Result<Id> {
         self.stage(object, body.map_or(BodyChange::Keep, BodyChange::Set))
+    }
+
+    /// Stages an object whose material was made in the vault.
+    pub fn save_resident(&mut self, object: Object, key: &KeyId) -> Result<Id> {
+        self.stage(object, BodyChange::Resident(key.bytes().into()))
     }
 
     /// Stages an object whose body is destroyed.

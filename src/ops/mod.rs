@@ -46,6 +46,7 @@ mod register;
 mod rekey;
 mod rekey_key_pair;
 mod replace;
+mod resident;
 mod revoke;
 mod rng_retrieve;
 mod rng_seed;

@@ -316,3 +316,69 @@ fn a_root_in_the_token_wraps_rotates_and_retires() {
         assert!(Pkcs11Root::create(root.hsm(), Path::new(&bench.directory.join("root.key")), &Os).is_err());
     });
 }
+
+#[test]
+fn keys_that_live_in_the_token_work_and_end() {
+    use crate::crypto::ec::EcCurve;
+    use crate::registry::HashingAlgorithm;
+    use crate::vault::{Cipher, KeyVault, Output, ResidentKind, ResidentSpec, Signature, Task};
+
+    in_token("vault::pkcs11::tests::keys_that_live_in_the_token_work_and_end", |bench| {
+        let hsm = Arc::new(bench.with_canary());
+        let vault = Resident::new(Arc::clone(&hsm), 7);
+        let bytes = |output: Output| match output {
+            Output::Bytes(bytes) => bytes,
+            other => panic!("{other:?}"),
+        };
+        let make = |own: u8, kind, wrappable| vault.generate([own; 16], ResidentSpec { kind, wrappable }).unwrap();
+
+        let aes = make(1, ResidentKind::Aes(256), false).id;
+        assert_eq!(make(1, ResidentKind::Aes(256), false).id, aes, "a repeated call finds the key");
+        let cut = bytes(vault.perform(&aes, Task::Encrypt(Cipher::Gcm([1; 12], b"aad"), b"plain")).unwrap());
+        let plain = vault.perform(&aes, Task::Decrypt(Cipher::Gcm([1; 12], b"aad"), cut.expose())).unwrap();
+        assert_eq!(bytes(plain).expose(), b"plain");
+        let generation = hsm.generation();
+        assert!(vault.perform(&aes, Task::Decrypt(Cipher::Gcm([1; 12], b"other"), cut.expose())).is_err());
+        assert_eq!(hsm.generation(), generation, "a wrong ciphertext does not start the module anew");
+
+        let mac = make(2, ResidentKind::Hmac(256), false).id;
+        let value = bytes(vault.perform(&mac, Task::Mac(HashingAlgorithm::SHA_256, b"data")).unwrap());
+        assert_eq!(value.len(), 32);
+
+        let digest = [7; 32];
+        for (own, kind, signatures) in [
+            (3, ResidentKind::Rsa(2048), &[Signature::RsaPkcs1, Signature::RsaPss][..]),
+            (4, ResidentKind::Ec(EcCurve::P256), &[Signature::Ecdsa]),
+        ] {
+            let made = make(own, kind, false);
+            assert!(made.public.is_some());
+            for signature in signatures {
+                let signed =
+                    bytes(vault.perform(&made.id, Task::Sign(*signature, HashingAlgorithm::SHA_256, &digest)).unwrap());
+                let check = |digest: &[u8]| {
+                    vault
+                        .perform(&made.id, Task::Verify(*signature, HashingAlgorithm::SHA_256, digest, signed.expose()))
+                };
+                assert!(matches!(check(&digest), Ok(Output::Valid(true))), "{signature:?}");
+                assert!(matches!(check(&[8; 32]), Ok(Output::Valid(false))), "{signature:?}");
+            }
+        }
+
+        let carried = make(5, ResidentKind::Aes(256), true).id;
+        let wrapped = bytes(vault.perform(&aes, Task::Wrap(&carried)).unwrap());
+        assert!(vault.perform(&carried, Task::Wrap(&aes)).is_err(), "it is not extractable");
+        assert!(matches!(vault.perform(&aes, Task::Unwrap([6; 16], wrapped.expose())), Ok(Output::Key(_))));
+
+        let listed = vault.list().unwrap();
+        assert_eq!(listed.len(), 6);
+        assert!(vault.generate([7; 16], ResidentSpec { kind: ResidentKind::Aes(128), wrappable: false }).is_ok());
+        let full = vault.generate([8; 16], ResidentSpec { kind: ResidentKind::Aes(128), wrappable: false });
+        assert_eq!(full.err(), Some(crate::vault::VaultError::Full));
+        for id in &listed {
+            vault.erase(id).unwrap();
+            vault.erase(id).unwrap();
+        }
+        assert_eq!(vault.list().unwrap().len(), 1);
+        assert!(vault.perform(&aes, Task::Encrypt(Cipher::Ecb, &[0; 16])).is_err());
+    });
+}

@@ -15,6 +15,7 @@ mkdir -p "$target"
 packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
+command -v softhsm2-util >/dev/null || packages+=(softhsm2)
 if [ "${#packages[@]}" -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt-get update --quiet

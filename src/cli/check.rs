@@ -318,7 +318,7 @@ mod tests {
     fn prepared() -> (tempfile::TempDir, Config) {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
-        init(&data, &[], RootKind::File, &crate::cli::seams::RootChoice::default()).unwrap();
+        init(&data, &[], RootKind::File, &seams::RootChoice::default()).unwrap();
         let config = Config::of_data(&data).unwrap();
         (parent, config)
     }

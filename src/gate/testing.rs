@@ -65,6 +65,7 @@ impl TestServer {
         let core = Core::open(Parts {
             store: Arc::new(Memory::new()),
             root: Arc::new(SoftRoot::from_key("test", &key, Box::new(SystemEntropy::default())).unwrap()),
+            vault: Arc::new(crate::vault::NoVault),
             policy: Arc::new(Ownership { strangers: Strangers::NotFound }),
             identity: Identity::new(Vec::new(), Vec::new(), Arc::new(NoPasswords)),
             clock: clock.clone(),

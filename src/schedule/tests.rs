@@ -115,6 +115,7 @@ fn a_key_is_rotated_each_hour() {
     let core = Core::open(Parts {
         store: Arc::new(Memory::new()),
         root: Arc::new(SoftRoot::open_file(&root, Box::new(SystemEntropy::default())).unwrap()),
+        vault: Arc::new(crate::vault::NoVault),
         policy: Arc::new(Ownership::default()),
         identity: Identity::new(Vec::new(), [], Arc::new(Nobody)),
         clock: clock.clone(),

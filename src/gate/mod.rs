@@ -10,9 +10,9 @@ pub mod open;
 pub mod policy;
 #[cfg(test)]
 mod service_tests;
+pub mod sweep;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod sweep;
 mod users;
 
 use std::net::SocketAddr;

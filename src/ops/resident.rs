@@ -63,7 +63,9 @@ pub fn create(cx: &mut Cx<'_>, mut attributes: Attributes, bits: usize) -> Resul
 /// Makes a pair in the HSM. The public key is an object like any other; it is given with its halves not yet linked.
 pub fn pair(cx: &mut Cx<'_>, spec: &KeySpec, private: &mut Attributes) -> Result<(Object, Generated, PublicKey)> {
     let kind = match spec.algorithm {
-        CryptographicAlgorithm::RSA => ResidentKind::Rsa(spec.length.and_then(|bits| u32::try_from(bits).ok()).unwrap_or(2048)),
+        CryptographicAlgorithm::RSA => {
+            ResidentKind::Rsa(spec.length.and_then(|bits| u32::try_from(bits).ok()).unwrap_or(2048))
+        }
         CryptographicAlgorithm::ECDSA | CryptographicAlgorithm::EC => {
             let curve = match (spec.curve, spec.length) {
                 (Some(curve), _) => EcCurve::from_recommended(curve),
@@ -116,6 +118,8 @@ fn lock_in(attributes: &mut Attributes) -> Result<()> {
 fn generate(cx: &Cx<'_>, object: &Object, kind: ResidentKind) -> Result<Generated> {
     let digits: Vec<u8> = object.id.chars().filter_map(|one| one.to_digit(16)).map(|digit| digit as u8).collect();
     let mut own = [0; 16];
-    own.iter_mut().zip(digits.chunks(2)).for_each(|(byte, pair)| *byte = pair.iter().fold(0, |sum, digit| sum << 4 | digit));
+    own.iter_mut()
+        .zip(digits.chunks(2))
+        .for_each(|(byte, pair)| *byte = pair.iter().fold(0, |sum, digit| sum << 4 | digit));
     cx.services.vault.generate(own, ResidentSpec { kind, wrappable: false }).map_err(Error::from)
 }

@@ -33,10 +33,6 @@ impl Op for Destroy {
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         let mut object = cx.object(request.id, Right::Destroy)?;
         let id = Id(object.id.clone());
-        if crate::keep::resident_key(&object).is_some() {
-            // After the commit the key is erased in the HSM.
-            cx.block()?;
-        }
         if has_states(object.object_type) {
             cx.apply(&mut object, Event::Destroy)?;
             cx.save_erased(object)?;

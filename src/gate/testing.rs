@@ -65,7 +65,6 @@ impl TestServer {
         let key = KeyBytes::new(vec![7; 32]);
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000)));
         let core = Core::open(Parts {
-            vault: Arc::new(crate::vault::NoVault),
             store: Arc::new(Memory::new()),
             root: Arc::new(SoftRoot::from_key("test", &key, Box::new(SystemEntropy::default())).unwrap()),
             vault: Arc::new(NoVault),

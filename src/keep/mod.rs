@@ -306,7 +306,12 @@ impl Keep {
         commit.expect.push(Expect { key: place.clone(), version: staged.kept.version });
         match &staged.body {
             BodyChange::Keep => {}
-            BodyChange::Set(body) => object.material.reference = Some(self.seal_body(&id, body, commit)?),
+            BodyChange::Set(body) => {
+                if let Some(name) = resident_key(&object) {
+                    commit.writes.push(resident_row(name, TO_ERASE, &id));
+                }
+                object.material.reference = Some(self.seal_body(&id, body, commit)?);
+            }
             BodyChange::Resident(name) => {
                 object.material.reference = Some(MaterialRef([&[RESIDENT, 0][..], name].concat().into()));
                 commit.writes.push(resident_row(name, LIVING, &id));

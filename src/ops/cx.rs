@@ -343,6 +343,7 @@ impl<'a> Cx<'a> {
 
     /// Stages an object whose body is destroyed.
     pub fn save_erased(&mut self, object: Object) -> Result<Id> {
+        self.block_to_erase(&object)?;
         self.stage(object, BodyChange::Erase)
     }
 
@@ -390,8 +391,14 @@ impl<'a> Cx<'a> {
         Ok(())
     }
 
+    /// A key in the vault is erased there after the commit, which takes as long as the vault takes.
+    fn block_to_erase(&self, object: &Object) -> Result<()> {
+        if crate::keep::resident_key(object).is_some() { self.block() } else { Ok(()) }
+    }
+
     /// Stages that the object vanishes with all that is known of it.
     pub fn obliterate(&mut self, object: Object) -> Result<()> {
+        self.block_to_erase(&object)?;
         Ok(self.transaction.obliterate(&self.services.keep, object.kept)?)
     }
 

@@ -61,6 +61,8 @@ pub(super) enum Fault {
     Returned(RvError, Function),
     /// The token is not there: no slot has it, or it lost its canary.
     Gone(&'static str),
+    /// The token shows no keys of this server: its storage is gone, or the login.
+    Bare,
     /// The token refused the PIN.
     Pin,
     /// A search found nothing while the canary was there.
@@ -89,8 +91,11 @@ pub(super) enum Rung {
 impl Fault {
     pub(super) fn rung(&self) -> Rung {
         use RvError::*;
-        let Self::Returned(error, _) = self else {
-            return if matches!(self, Self::Gone(_)) { Rung::Anew } else { Rung::Stop };
+        let error = match self {
+            Self::Returned(error, _) => error,
+            Self::Bare => return Rung::Login,
+            Self::Gone(_) => return Rung::Anew,
+            Self::Pin | Self::NotFound | Self::Final(_) => return Rung::Stop,
         };
         match error {
             ObjectHandleInvalid | KeyHandleInvalid | WrappingKeyHandleInvalid | UnwrappingKeyHandleInvalid => {
@@ -115,6 +120,7 @@ impl Fault {
                 }
             }
             Self::Gone(why) => HsmError::Unavailable(why.to_owned()),
+            Self::Bare => HsmError::Unavailable("the token does not have this server's keys".into()),
             Self::Pin => HsmError::Pin,
             Self::NotFound => HsmError::NotFound,
             Self::Final(error) => error,

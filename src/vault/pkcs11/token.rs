@@ -322,7 +322,11 @@ impl Token {
         let outcome = self.connect(&mut link);
         match &outcome {
             Ok(()) => tracing::info!(generation, "the HSM is open"),
-            Err(error) => tracing::warn!(generation, %error, "the HSM could not be opened"),
+            Err(error) => {
+                // Not even half of it is used: a token with another canary is another token.
+                link.close();
+                tracing::warn!(generation, %error, "the HSM could not be opened");
+            }
         }
         outcome
     }
@@ -486,8 +490,6 @@ impl Desk<'_> {
             return Ok(());
         }
         let Some(canary) = self.token.canary.get() else { return Ok(()) };
-        canary
-            .check(&Desk { token: self.token, session: self.session, trusting: true })
-            .map_err(|_| Fault::Gone("the token does not have this server's keys"))
+        canary.check(&Desk { token: self.token, session: self.session, trusting: true }).map_err(|_| Fault::Bare)
     }
 }

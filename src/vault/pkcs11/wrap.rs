@@ -84,7 +84,7 @@ pub(super) fn probe(desk: &Desk<'_>, id: &KeyId, random: &[u8; 32]) -> Result<Wr
             Ok(opened) if opened.expose() == secret.expose() => return Ok(method),
             Ok(_) => refusals.push_str(&format!(" {method:?}: other bytes;")),
             // Refusals of single methods come in every form, General Error among them; a dead token is noticed after.
-            Err(fault @ (Fault::Pin | Fault::Gone(_) | Fault::NotFound)) => return Err(fault),
+            Err(fault @ (Fault::Pin | Fault::Gone(_) | Fault::Bare | Fault::NotFound)) => return Err(fault),
             Err(fault) => refusals.push_str(&format!(" {method:?}: {};", fault.settled())),
         }
     }

@@ -43,12 +43,14 @@ pub fn run(request: &Request<'_>, cx: &mut Cx<'_>, out: &mut Writer) -> Result<V
     Ok(done)
 }
 
-/// Everything before the failed item is undone, and its answers say so.
+/// Everything before the failed item is undone, and its answers say so. The audit has the reason of the item that
+/// failed for all of them: none of them happened.
 fn undo(done: &mut [Done], cx: &mut Cx<'_>, out: &mut Writer) {
     cx.discard_all();
-    let before = done.len().saturating_sub(1);
-    for one in &mut done[..before] {
+    let Some((failed, before)) = done.split_last_mut() else { return };
+    for one in before {
         out.patch_four(one.status_at, ResultStatus::OperationUndone.0);
+        one.reason = failed.reason;
     }
 }
 

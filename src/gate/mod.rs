@@ -13,6 +13,8 @@ mod service_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod sweep;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::borrow::Cow;

@@ -507,6 +507,12 @@ impl<'a> Cx<'a> {
         self.transaction.discard_all();
     }
 
+    fn touch(&mut self, id: &str) {
+        if !self.touched.iter().any(|one| **one == *id) {
+            self.touched.push(id.into());
+        }
+    }
+
     /// The identifiers that were touched since the last call, for the audit.
     pub(crate) fn take_touched(&mut self) -> String {
         let touched = std::mem::take(&mut self.touched);

@@ -821,21 +821,21 @@ enums! {
     }
     /// Recommended Curve.
     RecommendedCurve "Recommended Curve" {
-        0x01 P_192 "P-192" in V1_2;
-        0x02 K_163 "K-163" in V1_2;
-        0x03 B_163 "B-163" in V1_2;
-        0x04 P_224 "P-224" in V1_2;
-        0x05 K_233 "K-233" in V1_2;
-        0x06 B_233 "B-233" in V1_2;
-        0x07 P_256 "P-256" in V1_2;
-        0x08 K_283 "K-283" in V1_2;
-        0x09 B_283 "B-283" in V1_2;
-        0x0A P_384 "P-384" in V1_2;
-        0x0B K_409 "K-409" in V1_2;
-        0x0C B_409 "B-409" in V1_2;
-        0x0D P_521 "P-521" in V1_2;
-        0x0E K_571 "K-571" in V1_2;
-        0x0F B_571 "B-571" in V1_2;
+        0x01 P_192 "P-192" in V1_0;
+        0x02 K_163 "K-163" in V1_0;
+        0x03 B_163 "B-163" in V1_0;
+        0x04 P_224 "P-224" in V1_0;
+        0x05 K_233 "K-233" in V1_0;
+        0x06 B_233 "B-233" in V1_0;
+        0x07 P_256 "P-256" in V1_0;
+        0x08 K_283 "K-283" in V1_0;
+        0x09 B_283 "B-283" in V1_0;
+        0x0A P_384 "P-384" in V1_0;
+        0x0B K_409 "K-409" in V1_0;
+        0x0C B_409 "B-409" in V1_0;
+        0x0D P_521 "P-521" in V1_0;
+        0x0E K_571 "K-571" in V1_0;
+        0x0F B_571 "B-571" in V1_0;
         0x10 SECP112R1 "SECP112R1" in V1_2;
         0x11 SECP112R2 "SECP112R2" in V1_2;
         0x12 SECP128R1 "SECP128R1" in V1_2;

@@ -237,6 +237,8 @@ impl Dice {
                 field(Tag::ApplicationNamespace, Value::text("space")),
                 field(Tag::ApplicationData, Value::text(format!("data {}", self.below(100)))),
             ]),
+            // An AES key of 128 bits cannot promise it.
+            Tag::QuantumSafe => Value::Boolean(false),
             // The one curve that every version has.
             Tag::CryptographicDomainParameters => {
                 Value::Structure(vec![field(Tag::RecommendedCurve, Value::Enumeration(RecommendedCurve::P_256.0))])

@@ -7,6 +7,7 @@ use super::support::{Answer, Ask, House, attributes, field, id, id_in, one_attri
 use crate::base::{Field, Value};
 use crate::model::attributes::{RULES, SetBy};
 use crate::model::link::link_type;
+use crate::model::shape::Count;
 use crate::model::{Rule, rule};
 use crate::registry::{CryptographicAlgorithm, ObjectType, Operation, ResultStatus, Tag, Version, is_extension_value};
 
@@ -92,7 +93,7 @@ proptest! {
             }
         }
         // Dice that never hit test nothing.
-        prop_assert!(done > 15, "{} items succeeded", done);
+        prop_assert!(done > 5, "{} items succeeded", done);
     }
 
     #[test]
@@ -132,6 +133,7 @@ fn objects_of_the_newest_version_are_read_by_the_oldest() {
     let mut dice = Dice::new(42);
     furnish(&house, "operator", &mut dice);
     assert!(dice.ids.len() >= 8, "{:?}", dice.ids);
+    let mut found = std::collections::BTreeSet::new();
     for version in Version::ALL {
         for one in dice.ids.clone() {
             for operation in [Operation::GetAttributes, Operation::GetAttributeList, Operation::Get, Operation::Export]
@@ -140,15 +142,20 @@ fn objects_of_the_newest_version_are_read_by_the_oldest() {
                     continue;
                 }
                 let answer = house.ask("operator", &Ask::one(version, operation, vec![id(version, &one)]));
-                assert_eq!(newer(&answer), None, "{operation} {version} {answer:#?}");
+                if let Some(what) = newer(&answer) {
+                    found.insert(format!("{operation} answers a client of {version} with {what}"));
+                }
             }
         }
         for function in crate::registry::QueryFunction::ROWS.iter().filter(|row| row.known_in(version)) {
             let payload = vec![field(Tag::QueryFunction, Value::Enumeration(function.value))];
             let answer = house.ask("operator", &Ask::one(version, Operation::Query, payload));
-            assert_eq!(newer(&answer), None, "{} {version}", function.name);
+            if let Some(what) = newer(&answer) {
+                found.insert(format!("Query {} answers a client of {version} with {what}", function.name));
+            }
         }
     }
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 /// What a client may not say of itself where the table says "client or server", and the object that some need.
@@ -171,6 +178,8 @@ fn an_attribute_is_read_as_it_was_set() {
             rule.known_in(version)
                 && matches!(rule.set_by, SetBy::Client | SetBy::Both)
                 && !NOT_FREE.iter().any(|(tag, _)| *tag == rule.tag)
+                // 3.0 has Rotate Name, and no longer the fields it is made of.
+                && rule.fields.iter().all(|row| row.count != Count::Required || row.tag.known_in(version))
         };
         for rule in RULES.iter().filter(may_set) {
             let value = dice.attribute(rule, version);

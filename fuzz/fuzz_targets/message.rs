@@ -15,6 +15,7 @@ use keyhaven::ops::Settings;
 use keyhaven::registry::Tag;
 use keyhaven::store::Memory;
 use keyhaven::ttlv::check;
+use keyhaven::vault::NoVault;
 use keyhaven::vault::root::SoftRoot;
 use libfuzzer_sys::fuzz_target;
 
@@ -44,6 +45,7 @@ static CORE: LazyLock<Core> = LazyLock::new(|| {
     Core::open(Parts {
         store: Arc::new(Memory::new()),
         root: Arc::new(root.expect("32 bytes are a root")),
+        vault: Arc::new(NoVault),
         policy: Arc::new(Ownership::default()),
         identity: Identity::new(Vec::new(), Vec::new(), Arc::new(Nobody)),
         clock: Arc::new(Standing),

@@ -25,7 +25,9 @@ fn newer(answer: &Answer) -> Option<String> {
         match value {
             Value::Enumeration(number) if !is_extension_value(*number) => {
                 let row = meaning.enumeration().and_then(|table| table.row(*number));
-                if let Some(row) = row.filter(|row| !row.known_in(version)) {
+                // Known: an EC key goes out as Transparent EC by default, which 1.0 to 1.2 spell Transparent ECDSA.
+                let known = |name: &str| name.starts_with("Transparent EC P");
+                if let Some(row) = row.filter(|row| !row.known_in(version) && !known(row.name)) {
                     return Some(format!("{meaning} of value {}", row.name));
                 }
             }
@@ -155,8 +157,6 @@ fn objects_of_the_newest_version_are_read_by_the_oldest() {
             }
         }
     }
-    // Known: an EC key without a wanted format goes out as Transparent EC, which 1.0 to 1.2 spell Transparent ECDSA.
-    found.retain(|one| !one.contains("Key Format Type of value Transparent EC P"));
     assert!(found.is_empty(), "{found:#?}");
 }
 

@@ -112,7 +112,7 @@ fn formatted(
         answer.material.format = Some(wanted);
         return Ok(encoded_body(formats::encode_private(&key, wanted).map_err(Error::from)?));
     }
-    shaped(answer, object, body, request.format, request.compression)
+    shaped(answer, object, body, request.format, request.compression, cx.version)
 }
 
 /// Whether an object is to be unwrapped first: it is kept wrapped, and the client asks for it plain or wrapped anew.
@@ -160,6 +160,15 @@ pub fn served(cx: &mut Cx<'_>, id: &str) -> Result<()> {
     Ok(())
 }
 
+/// The forms in which 1.0 to 1.2 know the keys that later versions have as Transparent EC keys.
+fn older_format(object_type: ObjectType) -> Option<KeyFormatType> {
+    match object_type {
+        ObjectType::PrivateKey => Some(KeyFormatType::ECPrivateKey),
+        ObjectType::PublicKey => Some(KeyFormatType::X_509),
+        _ => None,
+    }
+}
+
 /// The body in the Key Format Type and Key Compression Type that were asked for.
 fn shaped(
     answer: &mut ObjectAnswer,
@@ -167,13 +176,13 @@ fn shaped(
     body: Body,
     format: Option<KeyFormatType>,
     compression: Option<KeyCompressionType>,
+    version: Version,
 ) -> Result<Body> {
     let held = object.material.format;
-    let wanted = format.or(held);
-    if wanted == held && compression == object.material.compression {
-        return Ok(body);
-    }
-    if wanted == held && compression.is_none() {
+    // A format that the client's version lacks is replaced by the one its version has for such keys.
+    let given = if held.is_none_or(|held| held.known_in(version)) { held } else { older_format(object.object_type) };
+    let wanted = format.or(given);
+    if wanted == held && (compression.is_none() || compression == object.material.compression) {
         return Ok(body);
     }
     let Some(wanted) = wanted else { return unsupported_format(format, object) };

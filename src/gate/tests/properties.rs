@@ -25,9 +25,7 @@ fn newer(answer: &Answer) -> Option<String> {
         match value {
             Value::Enumeration(number) if !is_extension_value(*number) => {
                 let row = meaning.enumeration().and_then(|table| table.row(*number));
-                // Known: an EC key goes out as Transparent EC by default, which 1.0 to 1.2 spell Transparent ECDSA.
-                let known = |name: &str| name.starts_with("Transparent EC P");
-                if let Some(row) = row.filter(|row| !row.known_in(version) && !known(row.name)) {
+                if let Some(row) = row.filter(|row| !row.known_in(version)) {
                     return Some(format!("{meaning} of value {}", row.name));
                 }
             }

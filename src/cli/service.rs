@@ -20,12 +20,13 @@ use super::users::Users;
 use crate::base::{Buffer, Pin};
 use crate::gate::identity::{Identity, Passwords, Peer, Rule};
 use crate::gate::open::{OpenError, rotate_root};
+use crate::gate::outbox::{self, Outbox};
 use crate::gate::policy::{Ownership, Strangers};
-use crate::gate::{self, Core, CoreError, Parts, closed};
+use crate::gate::{self, Core, CoreError, Parts, closed, jobs};
 use crate::model::usage::AfterLife;
 use crate::ops::Settings;
 use crate::schedule;
-use crate::serve::{Outcome, Service, SystemClock, SystemEntropy};
+use crate::serve::{Next, Outcome, Service, SystemClock, SystemEntropy, Turned};
 use crate::store::{Sequence, Sled, Store};
 use crate::vault::NoVault;
 use crate::vault::pkcs11::{Hsm, Resident};
@@ -65,7 +66,7 @@ pub struct KeyService {
     users: Arc<UsersFile>,
     /// Names the peers of connections, also before there is a core.
     identity: Identity,
-    core: OnceLock<Core>,
+    core: OnceLock<Arc<Core>>,
     hsm: Option<Arc<Hsm>>,
 }
 
@@ -213,6 +214,10 @@ impl KeyService {
             // The sweep runs again at the next start; a token that is slow must not keep the server closed.
             Err(error) => tracing::error!(%error, "the keys of the HSM could not be compared with the store"),
         }
+        let core = Arc::new(core);
+        if let Err(error) = jobs::start(&core) {
+            tracing::error!(%error, "asynchronous requests are not run: no thread can be started");
+        }
         if self.core.set(core).is_ok() {
             tracing::info!(root = kind, "the store is open");
         }
@@ -327,6 +332,16 @@ impl Service for KeyService {
         }
     }
 
+    fn over_https(&self, peer: &mut Peer) {
+        peer.may_turn = false;
+    }
+
+    fn turned(&self, peer: &Peer) -> Option<Box<dyn Turned>> {
+        let outbox = Arc::clone(peer.turned.get()?);
+        let core = Arc::clone(self.core.get()?);
+        Some(Box::new(Messages { core, outbox }))
+    }
+
     fn reload(&self) {
         self.users.reload();
     }
@@ -343,5 +358,33 @@ impl Service for KeyService {
         if let Some(hsm) = &self.hsm {
             registry.register_collector(Box::new(HsmMetrics(hsm.clone())));
         }
+    }
+}
+
+/// What the core has for a client that took the server role.
+struct Messages {
+    core: Arc<Core>,
+    outbox: Arc<Outbox>,
+}
+
+impl Turned for Messages {
+    fn attach(&self, wake: Box<dyn Fn() + Send + Sync>) -> u64 {
+        self.outbox.attach(wake)
+    }
+
+    fn detach(&self, seat: u64) {
+        self.outbox.detach(seat, self.core.now());
+    }
+
+    fn next(&self, seat: u64) -> Next {
+        match self.outbox.next(seat) {
+            outbox::Next::Send(Sequence(durable), request) => Next::Send { durable, request },
+            outbox::Next::Nothing => Next::Nothing,
+            outbox::Next::Close(why) => Next::Close(why.into()),
+        }
+    }
+
+    fn answered(&self, seat: u64, response: &[u8]) -> Result<bool, String> {
+        self.outbox.answered(seat, response, self.core.limits())
     }
 }

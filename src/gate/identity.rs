@@ -7,14 +7,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aws_lc_rs::{digest, hmac};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
+use super::attempts::Attempts;
 use super::audit::Kind;
+use super::outbox::Outbox;
 use super::users;
 use crate::base::{Date, Error, Pin, Result};
 use crate::keep::Keep;
@@ -50,7 +52,31 @@ pub struct Identity {
     operators: HashSet<String>,
     passwords: Arc<dyn Passwords>,
     verified: Verified,
+    attempts: Attempts,
 }
+
+/// Who the credentials of a request are for.
+#[derive(Debug, Default)]
+pub struct Named<'a> {
+    /// The caller that a password names.
+    pub caller: Option<Caller>,
+    /// The value of a ticket, still to be looked up.
+    pub ticket: Option<&'a [u8]>,
+}
+
+/// Types of credential that this server refuses, and why.
+const REFUSED: &[(CredentialType, &str)] = &[
+    (CredentialType::Device, "no devices are enrolled at this server; use a certificate, a password or a ticket"),
+    (CredentialType::Attestation, "this server verifies no attestation; use a certificate, a password or a ticket"),
+    (
+        CredentialType::OneTimePassword,
+        "no one-time passwords are registered; use a certificate, a password or a ticket",
+    ),
+    (
+        CredentialType::HashedPassword,
+        "passwords are kept as Argon2id only, from which a Hashed Password cannot be computed; send the password itself",
+    ),
+];
 
 /// What is known of a connection.
 #[derive(Debug)]
@@ -61,13 +87,22 @@ pub struct Peer {
     pub caller: Caller,
     /// How the audit calls what is done for it.
     pub kind: Kind,
+    /// Whether the connection can be turned round: it is one of the binary protocol.
+    pub may_turn: bool,
+    /// The messages for the client, once it has taken the server role.
+    pub turned: OnceLock<Arc<Outbox>>,
 }
 
 impl Peer {
+    /// A peer at the other end of a connection.
+    pub fn new(address: String, caller: Caller) -> Self {
+        Self { address, caller, kind: Kind::Operation, may_turn: true, turned: OnceLock::new() }
+    }
+
     /// The server itself, which may do what an operator may. No connection has it.
     pub fn server() -> Self {
         let caller = Caller { operator: true, ..Caller::named("keyhaven") };
-        Self { address: String::new(), caller, kind: Kind::Server }
+        Self { kind: Kind::Server, may_turn: false, ..Self::new(String::new(), caller) }
     }
 }
 
@@ -75,7 +110,14 @@ impl Identity {
     /// Names callers by these rules, in order. Callers among `operators` may see all objects.
     pub fn new(rules: Vec<Rule>, operators: impl IntoIterator<Item = String>, passwords: Arc<dyn Passwords>) -> Self {
         let operators = operators.into_iter().collect();
-        Self { rules, enrolled: HashSet::new(), operators, passwords, verified: Verified::new() }
+        Self {
+            rules,
+            enrolled: HashSet::new(),
+            operators,
+            passwords,
+            verified: Verified::new(),
+            attempts: Attempts::default(),
+        }
     }
 
     /// Certificates that are accepted by their SHA-256 alone, in hex: nobody vouches for the names in them, so their
@@ -98,7 +140,7 @@ impl Identity {
                 parsed.subject()
             )
         })?;
-        Ok(Peer { address: address.to_string(), caller: self.caller(&name), kind: Kind::Operation })
+        Ok(Peer::new(address.to_string(), self.caller(&name)))
     }
 
     /// The caller of this name.
@@ -107,36 +149,41 @@ impl Identity {
     }
 
     /// Whom the credentials of a request name, if they name anybody. Hashing a password takes long: unless it was
-    /// verified a short time ago, that is done only where it may block.
-    pub fn authenticate(
+    /// verified a short time ago, that is done only where it may block. `address` is the other end of the connection.
+    pub fn authenticate<'a>(
         &self,
-        authentication: &Authentication<'_>,
+        authentication: &Authentication<'a>,
         keep: &Keep,
+        address: &str,
         now: Date,
         may_block: bool,
-    ) -> Result<Option<Caller>> {
-        let mut caller = None;
+    ) -> Result<Named<'a>> {
+        let mut named = Named::default();
         // Each credential must be satisfied (2.1 §9.4).
         for credential in &authentication.credentials {
-            if let Some(name) = self.credential(credential, keep, now, may_block)? {
-                caller = Some(self.caller(&name));
+            if credential.credential_type == CredentialType::Ticket {
+                if named.ticket.replace(ticket_value(credential)?).is_some() {
+                    return Err(Error::new(ResultReason::InvalidTicket, "a request has at most one ticket"));
+                }
+            } else if let Some(name) = self.credential(credential, (keep, address), now, may_block)? {
+                named.caller = Some(self.caller(&name));
             }
         }
-        Ok(caller)
+        Ok(named)
     }
 
     fn credential(
         &self,
         credential: &Credential<'_>,
-        keep: &Keep,
+        (keep, address): (&Keep, &str),
         now: Date,
         may_block: bool,
     ) -> Result<Option<String>> {
+        let refuse = |words: String| Err(Error::new(ResultReason::AuthenticationNotSuccessful, words));
         if credential.credential_type != CredentialType::UsernameAndPassword {
-            return Err(Error::new(
-                ResultReason::AuthenticationNotSuccessful,
-                format!("credentials of type {} are not accepted by this server", credential.credential_type),
-            ));
+            let why = REFUSED.iter().find(|(refused, _)| *refused == credential.credential_type);
+            let why = why.map_or("use a certificate, a password or a ticket", |(_, why)| why);
+            return refuse(format!("{} credentials are not accepted: {why}", credential.credential_type));
         }
         let text = |tag| credential.value.child(tag).and_then(|item| item.text()).unwrap_or_default();
         let (name, password) = (text(Tag::Username), text(Tag::Password));
@@ -144,17 +191,28 @@ impl Identity {
             return Ok(None);
         }
         if !self.verified.recently(name, password, now) {
+            if !self.attempts.allowed(name, address, now) {
+                return refuse("too many wrong passwords; try again in a minute".into());
+            }
             if !may_block {
                 return Err(Error::would_block());
             }
             let pin = Pin::new(password.to_owned());
             if !self.passwords.verify(name, &pin) && !users::verify(keep, name, &pin, now)? {
-                return Err(Error::new(ResultReason::AuthenticationNotSuccessful, "wrong user name or password"));
+                self.attempts.failed(name, address, now);
+                return refuse("wrong user name or password".into());
             }
             self.verified.remember(name, password, now);
         }
         Ok(Some(name.to_owned()))
     }
+}
+
+/// The value of a Ticket credential: "Credential Value is a structure" that holds the Ticket (2.1 §9.11).
+fn ticket_value<'a>(credential: &Credential<'a>) -> Result<&'a [u8]> {
+    let ticket = credential.value.child(Tag::Ticket);
+    let value = ticket.and_then(|ticket| ticket.child(Tag::TicketValue)).and_then(|value| value.byte_string());
+    value.ok_or_else(|| Error::new(ResultReason::InvalidTicket, "the Ticket credential holds no Ticket Value"))
 }
 
 fn named(rule: Rule, certificate: &X509Certificate<'_>, der: &[u8]) -> Option<String> {

@@ -2,14 +2,20 @@
 //! batch is staged, and the one commit of this crate makes it real together with its audit entries. (Opening a store
 //! writes the namespace key; nothing else commits.)
 
+mod attempts;
 pub mod audit;
 pub mod batch;
 pub mod closed;
 pub mod identity;
+pub mod jobs;
+mod news;
 pub mod open;
+pub mod outbox;
 pub mod policy;
 #[cfg(test)]
 mod service_tests;
+#[cfg(test)]
+mod session_tests;
 pub mod sweep;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -25,10 +31,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use self::audit::{AuditBroken, Chain, Entry, Head, Kind};
 use self::batch::Done;
 use self::identity::{Identity, Peer};
+use self::jobs::Jobs;
 use self::open::{OpenError, open_or_create_seal};
+use self::outbox::Outboxes;
 use crate::base::{Buffer, Clock, Date, Entropy, Error, Limits, Result};
 use crate::keep::{Keep, Transaction};
 use crate::model::right::{Caller, Policy};
+use crate::ops::session::Session;
 use crate::ops::streams::{Open, Streams};
 use crate::ops::{Cx, Services, Settings};
 use crate::proto::message::{BatchItem, Refused, Request, ResponseHead, ResponseHeader};
@@ -68,6 +77,10 @@ pub struct Core {
     identity: Identity,
     clock: Arc<dyn Clock>,
     durable_reads: bool,
+    /// Asynchronous requests that wait.
+    jobs: Arc<Jobs>,
+    /// Messages for clients that took the server role.
+    outboxes: Outboxes,
     /// Begins every Server Correlation Value of this run.
     run: String,
     requests: AtomicU64,
@@ -91,6 +104,8 @@ pub enum CoreError {
     Audit(AuditBroken),
     /// Randomness failed.
     Entropy(crate::base::EntropyFailed),
+    /// The asynchronous requests that were left cannot be read.
+    Jobs(Error),
 }
 
 impl std::fmt::Display for CoreError {
@@ -99,6 +114,7 @@ impl std::fmt::Display for CoreError {
             Self::Open(error) => error.fmt(f),
             Self::Audit(error) => error.fmt(f),
             Self::Entropy(error) => error.fmt(f),
+            Self::Jobs(error) => error.fmt(f),
         }
     }
 }
@@ -113,6 +129,12 @@ struct Attempt<'a> {
     caller: &'a Caller,
     client_correlation: String,
     version: Version,
+    /// Asynchronous requests that it makes.
+    submitted: Vec<Vec<u8>>,
+    /// Asynchronous requests that are to be run before it is answered.
+    process: Vec<Vec<u8>>,
+    /// Whether the connection is turned round by it.
+    turns: bool,
 }
 
 impl Core {
@@ -138,10 +160,13 @@ impl Core {
             identity: parts.identity,
             clock: parts.clock,
             durable_reads: parts.durable_reads,
+            jobs: Arc::default(),
+            outboxes: Outboxes::default(),
             run: format!("{:016X}", u64::from_be_bytes(bytes)),
             requests: AtomicU64::new(0),
         };
         core.note_opened(head)?;
+        core.find_unfinished().map_err(CoreError::Jobs)?;
         Ok(core)
     }
 
@@ -203,7 +228,7 @@ impl Core {
     /// Answers one request. `reply` is emptied first.
     pub fn handle(&self, request: &[u8], peer: &Peer, may_block: bool, reply: &mut Buffer) -> Outcome {
         let now = (self.clock.now(), self.clock.now_micros());
-        let correlation = format!("{}-{:X}", self.run, self.requests.fetch_add(1, Ordering::Relaxed));
+        let correlation = self.next_correlation();
         for _ in 0..self.services.limits.conflict_retries_max {
             reply.clear();
             let mut out = Writer::new(std::mem::take(reply));
@@ -219,10 +244,15 @@ impl Core {
         self.refuse(Error::conflict(), request, peer, now, &correlation, reply)
     }
 
+    /// The Server Correlation Value of the next request.
+    fn next_correlation(&self) -> String {
+        format!("{}-{:X}", self.run, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Refuses a request because every thread that may block is busy. Nothing of it is done.
     pub fn busy(&self, request: &[u8], peer: &Peer, reply: &mut Buffer) {
         let now = (self.clock.now(), self.clock.now_micros());
-        let correlation = format!("{}-{:X}", self.run, self.requests.fetch_add(1, Ordering::Relaxed));
+        let correlation = self.next_correlation();
         let error = Error::new(ResultReason::GeneralFailure, "the server is busy; send the request again");
         self.refuse(error, request, peer, now, &correlation, reply);
     }
@@ -243,39 +273,66 @@ impl Core {
             Err(refused) => return self.answer_refused(refused, peer, now, correlation, out),
         };
         let version = request.header.version;
-        let caller = match self.prepare(&request, peer, now, may_block) {
-            Ok(caller) => caller,
+        let (caller, session) = match self.prepare(&request, peer, now, may_block) {
+            Ok(prepared) => prepared,
             Err(error) if error.is_would_block() => return Err(error),
             Err(error) => {
                 return self.answer_refused(Refused { version, error }, peer, now, correlation, out);
             }
         };
-        let attempt = self.run(&request, &caller, now, may_block, correlation, out)?;
+        let may_turn = peer.may_turn && self.outboxes.has_room(&caller.name);
+        let attempt = self.run(&request, (&caller, session, may_turn), now, may_block, correlation, out)?;
         let too_large = request.header.maximum_response_size.is_some_and(|maximum| out.len() > maximum);
         if too_large {
             let error = Error::new(ResultReason::ResponseTooLarge, "the answer is longer than Maximum Response Size");
             return self.answer_all_failed(&request, error, peer, now, correlation, out);
         }
-        self.commit(attempt, peer, now, correlation)
+        let (submitted, process) = (attempt.submitted.clone(), attempt.process.clone());
+        let turns = attempt.turns.then(|| self.outboxes.open(&caller.name, version, now.0)).flatten();
+        let mut sequence = self.commit(attempt, peer, now, correlation)?;
+        self.jobs.push(submitted);
+        if let Some(outbox) = turns {
+            // Whoever turned it before has the queue already.
+            let _ = peer.turned.set(outbox);
+        }
+        for job in process {
+            // What went wrong with it is its result; the request that asked for it is done.
+            match self.run_job(&job, None) {
+                Ok(done) => sequence = sequence.max(done),
+                Err(error) => tracing::error!(%error, correlation, "an asynchronous request failed"),
+            }
+        }
+        Ok(sequence)
     }
 
     /// What is settled before the first item: extensions that must be understood, and who is asking.
-    fn prepare(&self, request: &Request<'_>, peer: &Peer, now: (Date, i64), may_block: bool) -> Result<Caller> {
+    fn prepare(
+        &self,
+        request: &Request<'_>,
+        peer: &Peer,
+        now: (Date, i64),
+        may_block: bool,
+    ) -> Result<(Caller, Option<Session>)> {
         batch::refuse_critical_extensions(request)?;
-        let named = match &request.header.authentication {
-            Some(authentication) => {
-                self.identity.authenticate(authentication, &self.services.keep, now.0, may_block)?
-            }
-            None => None,
+        let Some(authentication) = &request.header.authentication else { return Ok((peer.caller.clone(), None)) };
+        let named = self.identity.authenticate(authentication, &self.services.keep, &peer.address, now.0, may_block)?;
+        let Some(ticket) = named.ticket else {
+            return Ok((named.caller.unwrap_or_else(|| peer.caller.clone()), None));
         };
-        Ok(named.unwrap_or_else(|| peer.caller.clone()))
+        let session = Session::open(&self.services.keep, ticket, now.0, &mut Sequence::default())?;
+        let caller = self.identity.caller(session.owner());
+        if named.caller.is_some_and(|other| other.name != caller.name) {
+            let words = "the password and the ticket are of different users";
+            return Err(Error::new(ResultReason::AuthenticationNotSuccessful, words));
+        }
+        Ok((caller, Some(session)))
     }
 
     /// Runs the batch and writes the answer.
     fn run<'a>(
         &'a self,
         request: &Request<'_>,
-        caller: &'a Caller,
+        (caller, session, may_turn): (&'a Caller, Option<Session>, bool),
         now: (Date, i64),
         may_block: bool,
         correlation: &str,
@@ -285,18 +342,22 @@ impl Core {
         let mark = out.begin(Tag::ResponseMessage);
         let count_at = header(version, now.0, correlation).write(out);
         let mut cx = Cx::new(&self.services, caller, version, now, may_block);
+        cx.session = session;
+        cx.may_turn = may_turn;
         let done = batch::run(request, &mut cx, out)?;
+        let (submitted, process) = (std::mem::take(&mut cx.submitted), std::mem::take(&mut cx.process));
+        let turns = cx.turns;
         let (transaction, streams) = cx.into_transaction();
         if let Some(at) = count_at {
             out.patch_four(at, done.len() as u32);
         }
         out.end(mark);
         let client_correlation = request.header.client_correlation_value.unwrap_or_default().to_owned();
-        Ok(Attempt { transaction, streams, done, caller, client_correlation, version })
+        Ok(Attempt { transaction, streams, done, caller, client_correlation, version, submitted, process, turns })
     }
 
     /// The commit: everything the batch staged and one audit entry for each of its items, together.
-    fn commit(&self, attempt: Attempt<'_>, peer: &Peer, now: (Date, i64), correlation: &str) -> Result<Sequence> {
+    fn commit(&self, mut attempt: Attempt<'_>, peer: &Peer, now: (Date, i64), correlation: &str) -> Result<Sequence> {
         let correlations = match attempt.client_correlation.as_str() {
             "" => Cow::Borrowed(correlation),
             client => Cow::Owned(format!("{correlation} {client}")),
@@ -317,6 +378,8 @@ impl Core {
             }
             .encode(&mut journal);
         }
+        let (keep, policy, put) = (&self.services.keep, &*self.services.policy, self.services.settings.put);
+        let news = news::of(&mut attempt.transaction, keep, &self.outboxes, policy, put, now.0)?;
         let reads_only = attempt.transaction.is_empty();
         let seen = attempt.transaction.seen;
         let erases = attempt.transaction.erases_resident();
@@ -325,6 +388,7 @@ impl Core {
         if erases {
             self.erase_pending(committed);
         }
+        news.into_iter().for_each(|one| one.send(committed));
         Ok(if reads_only && !self.durable_reads { seen } else { seen.max(committed) })
     }
 
@@ -439,6 +503,12 @@ fn write_failures(
         out.patch_four(at, heads.len() as u32);
     }
     out.end(mark);
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.jobs.close();
+    }
 }
 
 fn header(version: Version, now: Date, correlation: &str) -> ResponseHeader<'_> {

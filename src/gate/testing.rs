@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::audit::Kind;
 use super::identity::{Identity, Passwords, Peer};
 use super::policy::{Ownership, Strangers};
 use super::{Core, Outcome, Parts};
@@ -114,7 +113,7 @@ impl TestServer {
                 });
             }
         });
-        let peer = Peer { address: "127.0.0.1".into(), caller: Caller::named(caller), kind: Kind::Operation };
+        let peer = Peer::new("127.0.0.1".into(), Caller::named(caller));
         let mut reply = Buffer::default();
         match self.core.handle(out.written(), &peer, may_block, &mut reply) {
             Outcome::Reply(_) => Some(Answer(reply)),

@@ -4,6 +4,7 @@
 pub mod find;
 pub mod index;
 pub mod keys;
+pub mod memo;
 mod note;
 pub mod record;
 pub mod seal;
@@ -284,6 +285,9 @@ impl Keep {
         }
         for note in transaction.notes() {
             self.stage_note(note, &mut commit)?;
+        }
+        for memo in transaction.memos() {
+            self.stage_memo(memo, &mut commit)?;
         }
         hand_over_names(&mut commit);
         if commit.writes.is_empty() && commit.journal.is_empty() {

@@ -2,9 +2,10 @@
 //! into a layer of its own, which joins the rest when the item succeeds and is dropped when it fails.
 
 use super::index::rows;
+use super::memo::{Found, StagedMemo};
 use super::note::Note;
 use super::{Keep, KeepError, Kept};
-use crate::base::Value;
+use crate::base::{KeyBytes, Value};
 use crate::model::ManagedObject;
 use crate::proto::objects::Body;
 use crate::store::Sequence;
@@ -42,6 +43,14 @@ pub struct Transaction {
     item: Vec<Staged>,
     /// Notes of the items that succeeded, and of the one that runs.
     notes: (Vec<Note>, Vec<Note>),
+    /// Memos of the request as a whole: they are written whatever becomes of its items.
+    request_memos: Vec<StagedMemo>,
+    /// Memos of the items that succeeded.
+    batch_memos: Vec<StagedMemo>,
+    /// Memos of the item that runs.
+    item_memos: Vec<StagedMemo>,
+    /// What was found under the names of memos that were read: a change demands that it is still so.
+    found: Vec<(Vec<u8>, Found)>,
     /// The highest commit that anything read so far rests on.
     pub seen: Sequence,
 }
@@ -65,7 +74,7 @@ impl Transaction {
                 BodyChange::Erase => return Ok(None),
                 BodyChange::Resident(_) => return Err(KeepError::Resident(object.id.to_string())),
                 BodyChange::Set(body) => {
-                    let bytes = crate::base::KeyBytes::copy_from(body.bytes.expose());
+                    let bytes = KeyBytes::copy_from(body.bytes.expose());
                     return Ok(Some(Body { kind: body.kind, bytes }));
                 }
             }
@@ -119,9 +128,66 @@ impl Transaction {
         self.notes.1.push(Note { name, value });
     }
 
+    /// A memo as this transaction sees it.
+    pub fn memo(&mut self, keep: &Keep, name: &[u8]) -> Result<Option<KeyBytes>, KeepError> {
+        let layers = self.item_memos.iter().chain(&self.batch_memos).chain(&self.request_memos);
+        if let Some(staged) = layers.into_iter().find(|staged| staged.name == name) {
+            return Ok(staged.value());
+        }
+        let memo = keep.memo(name, &mut self.seen)?;
+        self.memo_was(name, memo.as_ref().map(|memo| memo.found).unwrap_or_default());
+        Ok(memo.map(|memo| memo.value))
+    }
+
+    /// A memo was read outside of this transaction, and this was found.
+    pub fn memo_was(&mut self, name: &[u8], found: Found) {
+        if !self.found.iter().any(|(known, _)| known == name) {
+            self.found.push((name.to_vec(), found));
+        }
+    }
+
+    /// Stages a memo with the item that runs; None removes it. Whoever changed it meanwhile makes the commit fail.
+    pub fn set_memo(&mut self, keep: &Keep, name: &[u8], value: Option<KeyBytes>) -> Result<(), KeepError> {
+        let memo = self.staged_memo(keep, name, value)?;
+        self.item_memos.retain(|staged| staged.name != name);
+        self.item_memos.push(memo);
+        Ok(())
+    }
+
+    /// Stages a memo with the request: it is written even if every item fails.
+    pub fn set_request_memo(&mut self, keep: &Keep, name: &[u8], value: Option<KeyBytes>) -> Result<(), KeepError> {
+        let memo = self.staged_memo(keep, name, value)?;
+        self.request_memos.retain(|staged| staged.name != name);
+        self.request_memos.push(memo);
+        Ok(())
+    }
+
+    fn staged_memo(&mut self, keep: &Keep, name: &[u8], value: Option<KeyBytes>) -> Result<StagedMemo, KeepError> {
+        let layers = self.item_memos.iter().chain(&self.batch_memos).chain(&self.request_memos);
+        if let Some(staged) = layers.into_iter().find(|staged| staged.name == name) {
+            return Ok(staged.with(value));
+        }
+        if !self.found.iter().any(|(known, _)| known == name) {
+            self.memo(keep, name)?;
+        }
+        let found = self.found.iter().find(|(known, _)| known == name).map(|(_, found)| *found);
+        Ok(StagedMemo::new(name, found.unwrap_or_default(), value))
+    }
+
+    /// The memos to be written, one for each name.
+    pub(super) fn memos(&self) -> impl Iterator<Item = &StagedMemo> {
+        let of_request = self.request_memos.iter();
+        let of_request = of_request.filter(|memo| !self.batch_memos.iter().any(|newer| newer.name == memo.name));
+        of_request.chain(&self.batch_memos)
+    }
+
     /// The item that ran succeeded: its changes join the batch.
     pub fn keep_item(&mut self) {
         self.notes.0.append(&mut self.notes.1);
+        for memo in std::mem::take(&mut self.item_memos) {
+            self.batch_memos.retain(|staged| staged.name != memo.name);
+            self.batch_memos.push(memo);
+        }
         for staged in std::mem::take(&mut self.item) {
             match self.batch_index(&staged.kept.object.id) {
                 Some(at) => {
@@ -141,12 +207,15 @@ impl Transaction {
     pub fn discard_item(&mut self) {
         self.item.clear();
         self.notes.1.clear();
+        self.item_memos.clear();
     }
 
-    /// Everything is dropped.
+    /// Everything is dropped but the memos of the request.
     pub fn discard_all(&mut self) {
         self.item.clear();
         self.batch.clear();
+        self.item_memos.clear();
+        self.batch_memos.clear();
         self.notes = Default::default();
     }
 
@@ -159,7 +228,11 @@ impl Transaction {
 
     /// Whether anything is to be written.
     pub fn is_empty(&self) -> bool {
-        self.batch.is_empty() && self.item.is_empty() && self.notes.0.is_empty()
+        let memos = [&self.request_memos, &self.batch_memos, &self.item_memos];
+        self.batch.is_empty()
+            && self.item.is_empty()
+            && self.notes.0.is_empty()
+            && memos.iter().all(|memos| memos.is_empty())
     }
 
     /// The objects that this transaction changed or made, as it sees them; those that vanish are not among them.

@@ -4,10 +4,13 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use super::asynchronous::Instead;
+use super::session::Session;
 use super::streams::{Open, Streams};
 use super::using::data::Outputs;
-use crate::base::{Date, Entropy, Error, Limits, Result, Value};
+use crate::base::{Date, Entropy, Error, KeyBytes, Limits, Result, Value};
 use crate::keep::find::Search;
+use crate::keep::memo::Found;
 use crate::keep::{BodyChange, Keep, Kept, Transaction};
 use crate::model::lifecycle::{Event, next};
 use crate::model::right::{Caller, ExportPermit, ObjectFacts, Policy, Release, Right, Verdict, permitted};
@@ -51,6 +54,9 @@ pub struct Settings {
     pub software_rsa: bool,
     /// Whether deactivated and compromised keys still decrypt and verify (2.1 §4.57).
     pub after_life: AfterLife,
+    /// Whether a client that took the server role is sent new objects of its caller by Put, keys and all; otherwise it
+    /// is told of them by Notify.
+    pub put: bool,
 }
 
 impl Default for Settings {
@@ -58,6 +64,7 @@ impl Default for Settings {
         Self {
             interop: true,
             lease_seconds: 3600,
+            put: false,
             legacy_algorithms: false,
             software_rsa: true,
             after_life: AfterLife::Closed,
@@ -142,6 +149,18 @@ pub struct Cx<'a> {
     pub outputs: Outputs,
     /// The operations in parts that this request works on.
     pub streams: Open<'a>,
+    /// The ticket that the request showed.
+    pub session: Option<Session>,
+    /// What is to be answered instead of the operation's own answer.
+    pub instead: Option<Instead>,
+    /// Asynchronous requests that this request makes, by the names of their notes.
+    pub submitted: Vec<Vec<u8>>,
+    /// Asynchronous requests that are to be run before this request is answered.
+    pub process: Vec<Vec<u8>>,
+    /// Whether the connection can be turned round, and whether it is to be.
+    pub may_turn: bool,
+    /// See `may_turn`.
+    pub turns: bool,
     transaction: Transaction,
     placeholder: Option<Box<str>>,
     answered: Vec<Answered>,
@@ -168,6 +187,12 @@ impl<'a> Cx<'a> {
             ephemeral: None,
             outputs: Outputs::default(),
             streams: Open::new(&services.streams),
+            session: None,
+            instead: None,
+            submitted: Vec::new(),
+            process: Vec::new(),
+            may_turn: false,
+            turns: false,
             transaction: Transaction::default(),
             placeholder: None,
             answered: Vec::new(),
@@ -197,6 +222,9 @@ impl<'a> Cx<'a> {
             verdict => {
                 permitted(verdict).map_err(|refusal| refusal.into_error(self.version))?;
                 self.on_line(&kept.object)?;
+                if let Some(session) = &mut self.session {
+                    session.touch(&kept.object)?;
+                }
                 Ok(Object { kept })
             }
         }
@@ -352,6 +380,9 @@ impl<'a> Cx<'a> {
     }
 
     fn stage_at(&mut self, mut object: Object, body: BodyChange, changed_now: bool) -> Result<Id> {
+        if let Some(session) = &mut self.session {
+            session.touch(&object)?;
+        }
         self.check_names(&object)?;
         if object.attributes.len() > self.services.limits.attributes_max {
             return Err(Error::new(ResultReason::ServerLimitExceeded, "the object has too many attributes"));
@@ -438,11 +469,13 @@ impl<'a> Cx<'a> {
     pub fn find(&mut self, values: &[(Tag, &Value)], show: &mut dyn FnMut(&ManagedObject) -> bool) -> Result<()> {
         let services = self.services;
         let caller = self.caller;
+        let session = &self.session;
         let mut staged: Vec<&Kept> = self.transaction.changed().collect();
         staged.sort_by_key(|kept| std::cmp::Reverse(kept.order));
         let mut staged = staged.into_iter().peekable();
         let visible = |object: &ManagedObject| {
             services.policy.allows(caller, Right::Locate, &ObjectFacts::from(object)) == Verdict::Allow
+                && session.as_ref().is_none_or(|session| session.covers(object))
         };
         let owner = (!caller.operator).then_some(&*caller.name);
         let mut seen = self.transaction.seen;
@@ -498,8 +531,38 @@ impl<'a> Cx<'a> {
         self.placeholder = None;
     }
 
+    /// A memo as this request sees it.
+    pub fn memo(&mut self, name: &[u8]) -> Result<Option<KeyBytes>> {
+        Ok(self.transaction.memo(&self.services.keep, name)?)
+    }
+
+    /// Stages a memo; None removes it.
+    pub fn set_memo(&mut self, name: &[u8], value: Option<KeyBytes>) -> Result<()> {
+        Ok(self.transaction.set_memo(&self.services.keep, name, value)?)
+    }
+
+    /// Stages a memo with the request, whatever becomes of its items.
+    pub(crate) fn set_request_memo(&mut self, name: &[u8], value: Option<KeyBytes>) -> Result<()> {
+        Ok(self.transaction.set_request_memo(&self.services.keep, name, value)?)
+    }
+
+    /// A memo was read before this context was made, and this was found.
+    pub(crate) fn memo_was(&mut self, name: &[u8], found: Found) {
+        self.transaction.memo_was(name, found);
+    }
+
+    /// Stages what is left of the ticket that the request showed, whatever became of its items.
+    pub(crate) fn settle_session(&mut self) -> Result<()> {
+        let Some((place, found, rest)) = self.session.as_ref().and_then(Session::rest) else { return Ok(()) };
+        self.transaction.memo_was(place, found);
+        Ok(self.transaction.set_request_memo(&self.services.keep, place, Some(rest))?)
+    }
+
     /// The item succeeded.
     pub(crate) fn keep_item(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.spend();
+        }
         self.transaction.keep_item();
     }
 

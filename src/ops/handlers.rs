@@ -34,6 +34,8 @@ handlers! {
     archive::Archive;
     recover::Recover;
     query::Query;
+    cancel::Cancel;
+    poll::Poll;
     rekey_key_pair::ReKeyKeyPair;
     discover_versions::DiscoverVersions;
     encrypt::Encrypt;
@@ -48,12 +50,19 @@ handlers! {
     import::Import;
     export::Export;
     log::Log;
+    login::Login;
+    logout::Logout;
+    delegated_login::DelegatedLogin;
     adjust_attribute::AdjustAttribute;
     set_attribute::SetAttribute;
+    set_endpoint_role::SetEndpointRole;
+    pkcs11::PKCS_11;
     interop::Interop;
     set_defaults::SetDefaults;
     set_constraints::SetConstraints;
     get_constraints::GetConstraints;
+    query_asynchronous_requests::QueryAsynchronousRequests;
+    process::Process;
     ping::Ping;
     create_group::CreateGroup;
     obliterate::Obliterate;

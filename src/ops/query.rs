@@ -159,7 +159,7 @@ impl Write for Capability {
     fn write(&self, tag: Tag, out: &mut Writer, version: Version) {
         out.structure(tag, |out| {
             out.boolean(Tag::StreamingCapability, true);
-            out.boolean(Tag::AsynchronousCapability, false);
+            out.boolean(Tag::AsynchronousCapability, true);
             out.boolean(Tag::AttestationCapability, false);
             if Tag::BatchUndoCapability.known_in(version) {
                 out.boolean(Tag::BatchUndoCapability, true);

@@ -136,6 +136,21 @@ impl<'a> Request<'a> {
         Ok(Self { header, items })
     }
 
+    /// A request that did not come as a message: items that were kept, to be run now.
+    pub fn of_items(version: Version, continuation: BatchErrorContinuationOption, items: Vec<Item<'a>>) -> Self {
+        let header = RequestHeader {
+            version,
+            maximum_response_size: None,
+            client_correlation_value: None,
+            asynchronous: AsynchronousIndicator::Prohibited,
+            attestation_capable: false,
+            authentication: None,
+            continuation,
+            time_stamp: None,
+        };
+        Self { header, items }
+    }
+
     /// The batch items, each read when its turn comes.
     pub fn items(&self) -> &[Item<'a>] {
         &self.items

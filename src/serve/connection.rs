@@ -29,7 +29,8 @@ use tracing::{debug, warn};
 
 use super::handshake::linger;
 use super::hub::{Answered, Hub};
-use super::service::Service;
+use super::service::{Service, Turned};
+use super::turned;
 use crate::base::Buffer;
 use crate::registry::Tag;
 use crate::ttlv;
@@ -55,6 +56,12 @@ pub(super) async fn serve<S: Service>(
         Err(end) => end,
     };
     match end {
+        End::Turned(requests) => {
+            debug!(%address, "the client took the server role");
+            let Connection { hub, mut tcp, mut tls, received, .. } = *connection;
+            let why = turned::serve(&hub, &mut tcp, &mut tls, received, &*requests).await;
+            debug!(%address, "connection closed: {why}");
+        }
         End::Closed => debug!(%address, "connection closed"),
         End::Idle => debug!(%address, "connection closed: idle"),
         End::Lost(error) => debug!(%address, %error, "connection lost"),
@@ -67,6 +74,8 @@ pub(super) async fn serve<S: Service>(
 
 /// How a connection ends.
 enum End {
+    /// The client took the server role: the connection goes on the other way round.
+    Turned(Box<dyn Turned>),
     /// Both sides are done.
     Closed,
     /// Nothing came for too long.
@@ -115,6 +124,8 @@ struct Connection<S: Service> {
     finished: bool,
     /// We have ended ours.
     closing: Option<Closing>,
+    /// The client has taken the server role: when all replies have left, the connection goes on the other way round.
+    turned: Option<Box<dyn Turned>>,
     /// The last request or reply.
     active: Instant,
     /// When the first byte of the unfinished request came.
@@ -158,6 +169,7 @@ impl<S: Service> Connection<S> {
             unsent: 0,
             finished: false,
             closing: None,
+            turned: None,
             active: now,
             begun: None,
             stalled: None,
@@ -189,6 +201,11 @@ impl<S: Service> Connection<S> {
                 continue;
             }
             self.send(cx)?;
+            if self.held.is_empty() && !self.tls.wants_write() && self.closing.is_none() {
+                if let Some(requests) = self.turned.take() {
+                    return Err(End::Turned(requests));
+                }
+            }
             if waiting && self.has_room() {
                 continue;
             }
@@ -241,7 +258,7 @@ impl<S: Service> Connection<S> {
     fn run_requests(&mut self) -> bool {
         let mut at = 0;
         let mut now = None;
-        while self.closing.is_none() && self.running.is_none() && self.has_room() {
+        while self.closing.is_none() && self.turned.is_none() && self.running.is_none() && self.has_room() {
             let bytes = &self.received[at..];
             let length = match ttlv::frame(bytes, Tag::RequestMessage, &self.hub.options.limits) {
                 Ok(Some(length)) if length <= bytes.len() => length,
@@ -293,6 +310,7 @@ impl<S: Service> Connection<S> {
     fn take_answer(&mut self, answered: Answered) {
         match answered {
             Answered::Reply(durable) => {
+                self.turned = self.hub.service.turned(&self.peer);
                 if self.held.is_empty() && (durable == 0 || durable <= self.hub.service.durable()) {
                     self.write_reply();
                 } else {
@@ -398,6 +416,7 @@ impl<S: Service> Connection<S> {
     /// Whether another request may be received. Nothing is read ahead of what may run.
     fn wants_more(&self) -> bool {
         self.closing.is_none()
+            && self.turned.is_none()
             && !self.finished
             && self.running.is_none()
             && self.has_room()
@@ -585,7 +604,7 @@ fn blocked(written: Poll<io::Result<usize>>) -> io::Result<usize> {
 }
 
 /// The sending side without a task to wake: takes what the socket takes at once.
-struct Now<'a>(&'a TcpStream);
+pub(super) struct Now<'a>(pub(super) &'a TcpStream);
 
 impl Write for Now<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

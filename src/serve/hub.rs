@@ -127,7 +127,7 @@ impl<S: Service> Hub<S> {
         }
     }
 
-    async fn wait_durable(&self, sequence: u64) -> bool {
+    pub(super) async fn wait_durable(&self, sequence: u64) -> bool {
         let (sender, receiver) = oneshot::channel();
         let wake = move |durable| {
             // Nobody waits any more: the client is gone.

@@ -117,7 +117,12 @@ async fn open<S: Service>(door: &Arc<Door<S>>, tcp: TcpStream, address: SocketAd
         }
     };
     let peer = match identify(&*hub.service, stream.get_ref().1, address) {
-        Ok(peer) => Arc::new(peer),
+        Ok(mut peer) => {
+            if speaks == Speaks::Https {
+                hub.service.over_https(&mut peer);
+            }
+            Arc::new(peer)
+        }
         Err(why) => {
             hub.metrics.refused();
             warn!(%address, "connection refused: {why}");

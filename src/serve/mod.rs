@@ -15,6 +15,7 @@ mod metrics;
 mod real;
 mod service;
 mod tls;
+mod turned;
 mod verify;
 
 #[cfg(test)]
@@ -36,7 +37,7 @@ use tracing::{error, info, warn};
 
 pub use self::https::{Codec, Encoding};
 pub use self::real::{SystemClock, SystemEntropy};
-pub use self::service::{Outcome, Service};
+pub use self::service::{Next, Outcome, Service, Turned};
 pub use self::tls::{TlsError, TlsMinimum, TlsOptions};
 pub use self::verify::{Fingerprint, fingerprint, parse_fingerprint};
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::base::{Buffer, Clock, Date, Entropy, EntropyFailed, Field, KeyBytes, Limits, Pin, Value};
-use crate::gate::audit::Kind;
 use crate::gate::identity::{Identity, Passwords, Peer, Rule};
 use crate::gate::policy::{Ownership, Strangers};
 use crate::gate::{Core, CoreError, Outcome, Parts};
@@ -190,11 +189,7 @@ impl House {
 /// What a caller's connection would know of it.
 pub(super) fn peer(who: &str) -> Peer {
     let identity = Identity::new(Vec::new(), ["operator".to_owned()], Arc::new(OneUser));
-    Peer {
-        address: SocketAddr::from(([127, 0, 0, 1], 1)).to_string(),
-        caller: identity.caller(who),
-        kind: Kind::Operation,
-    }
+    Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)).to_string(), identity.caller(who))
 }
 
 /// A request.

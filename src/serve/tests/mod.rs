@@ -5,3 +5,4 @@ mod http;
 mod messages;
 mod support;
 mod transport;
+mod turned;

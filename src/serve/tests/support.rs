@@ -22,8 +22,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::super::{Options, Outcome, Server, Service, TlsOptions};
-use crate::base::Buffer;
+use super::super::{Next, Options, Outcome, Server, Service, TlsOptions, Turned};
+use crate::base::{Buffer, KeyBytes};
 use crate::registry::Tag;
 use crate::ttlv::Writer;
 
@@ -106,6 +106,58 @@ pub(super) struct Rules {
     pub(super) blocked: AtomicUsize,
     pub(super) open: AtomicBool,
     pub(super) unready: AtomicBool,
+    /// Whether clients have the server role, and what the service asks them then.
+    pub(super) turned: AtomicBool,
+    pub(super) mail: Arc<Mail>,
+}
+
+/// Requests of the service: the number to wait for and a text.
+#[derive(Default)]
+pub(super) struct Mail {
+    pub(super) queue: Mutex<Vec<(u64, String)>>,
+    pub(super) answers: Mutex<Vec<String>>,
+    wake: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
+    pub(super) seats: AtomicU64,
+    pub(super) gone: AtomicU64,
+}
+
+impl Mail {
+    pub(super) fn push(&self, durable: u64, text: &str) {
+        self.queue.lock().unwrap().push((durable, text.into()));
+        if let Some(wake) = &*self.wake.lock().unwrap() {
+            wake();
+        }
+    }
+}
+
+struct Post(Arc<Mail>);
+
+impl Turned for Post {
+    fn attach(&self, wake: Box<dyn Fn() + Send + Sync>) -> u64 {
+        *self.0.wake.lock().unwrap() = Some(wake);
+        self.0.seats.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    fn detach(&self, seat: u64) {
+        self.0.gone.store(seat, Ordering::SeqCst);
+    }
+
+    fn next(&self, _: u64) -> Next {
+        match self.0.queue.lock().unwrap().first() {
+            Some((_, text)) if text == "close" => Next::Close("as the test asked".into()),
+            Some((durable, text)) => {
+                let request = KeyBytes::copy_from(&message(Tag::RequestMessage, text));
+                Next::Send { durable: *durable, request }
+            }
+            None => Next::Nothing,
+        }
+    }
+
+    fn answered(&self, _: u64, response: &[u8]) -> Result<bool, String> {
+        self.0.answers.lock().unwrap().push(text(response));
+        self.0.queue.lock().unwrap().remove(0);
+        Ok(true)
+    }
 }
 
 impl Rules {
@@ -158,6 +210,11 @@ impl Service for Rules {
                 }
                 reply.extend(&message(Tag::ResponseMessage, rest));
             }
+            // T: the client takes the server role.
+            "T" => {
+                self.turned.store(true, Ordering::SeqCst);
+                reply.extend(&message(Tag::ResponseMessage, rest));
+            }
             "P" => panic!("as the test asked"),
             _ => return Outcome::Close("unknown command".into()),
         }
@@ -180,6 +237,10 @@ impl Service for Rules {
 
     fn durable(&self) -> u64 {
         self.durable.load(Ordering::SeqCst)
+    }
+
+    fn turned(&self, _: &String) -> Option<Box<dyn Turned>> {
+        self.turned.load(Ordering::SeqCst).then(|| Box::new(Post(Arc::clone(&self.mail))) as Box<dyn Turned>)
     }
 
     fn ready(&self) -> Result<(), String> {

@@ -1,0 +1,99 @@
+//! What the server remembers beside objects: tickets, asynchronous requests, PKCS#11 sessions. A memo is a sealed
+//! value under a name; it is staged like an object and reaches the store in the same commit.
+
+use super::keys::{Kind, after, key};
+use super::seal::{Class, Seal};
+use super::{Keep, KeepError};
+use crate::base::KeyBytes;
+use crate::store::{Commit, Expect, Range, Sequence, Write};
+
+const PREFIX: &[u8] = b"memo/";
+
+/// A memo as it was read.
+#[derive(Debug)]
+pub struct Memo {
+    /// The value.
+    pub value: KeyBytes,
+    /// What the store had.
+    pub found: Found,
+}
+
+/// What the store had under a name: the commit that wrote it and how often it was written. Nothing, if it had nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Found(Option<(Sequence, u64)>);
+
+/// A memo that is to be written, or removed.
+#[derive(Debug)]
+pub(super) struct StagedMemo {
+    pub(super) name: Vec<u8>,
+    value: Option<KeyBytes>,
+    found: Found,
+}
+
+impl StagedMemo {
+    /// Changes what the store has under the name, which is demanded to be still what was found.
+    pub(super) fn new(name: &[u8], found: Found, value: Option<KeyBytes>) -> Self {
+        Self { name: name.to_vec(), value, found }
+    }
+
+    /// What it will be.
+    pub(super) fn value(&self) -> Option<KeyBytes> {
+        self.value.as_ref().map(|value| KeyBytes::copy_from(value.expose()))
+    }
+
+    /// The same note with another value.
+    pub(super) fn with(&self, value: Option<KeyBytes>) -> Self {
+        Self { name: self.name.clone(), value, found: self.found }
+    }
+}
+
+impl Keep {
+    /// Reads a memo. `seen` rises to the commit that the answer rests on.
+    pub fn memo(&self, name: &[u8], seen: &mut Sequence) -> Result<Option<Memo>, KeepError> {
+        let place = place(name);
+        let read = self.store.get(&place)?;
+        *seen = (*seen).max(read.sequence);
+        let Some(sealed) = read.value else { return Ok(None) };
+        self.open_memo(&place, &sealed, read.sequence).map(Some)
+    }
+
+    /// Memos whose names begin with `prefix`, in rising order of names, at most `limit`. Names come with them.
+    pub fn memos(&self, prefix: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Memo)>, KeepError> {
+        let start = place(prefix);
+        let end = after(&start);
+        let rows = self.store.scan(Range { start: &start, end: &end }, limit, false)?;
+        let mut memos = Vec::with_capacity(rows.len());
+        for (place, read) in rows {
+            if let Some(sealed) = read.value {
+                let memo = self.open_memo(&place, &sealed, read.sequence)?;
+                memos.push((place[1 + PREFIX.len()..].to_vec(), memo));
+            }
+        }
+        Ok(memos)
+    }
+
+    fn open_memo(&self, place: &[u8], sealed: &[u8], version: Sequence) -> Result<Memo, KeepError> {
+        let broken = |error| KeepError::Seal("of the server".into(), error);
+        let plain = self.seal.open(Class::Server, place, sealed).map_err(broken)?;
+        Ok(Memo { value: KeyBytes::copy_from(&plain), found: Found(Some((version, Seal::revision(sealed)))) })
+    }
+
+    /// Seals a memo into a commit, which demands that the store has what was read.
+    pub(super) fn stage_memo(&self, memo: &StagedMemo, commit: &mut Commit) -> Result<(), KeepError> {
+        let place = place(&memo.name);
+        commit.expect.push(Expect { key: place.clone(), version: memo.found.0.map(|(version, _)| version) });
+        let value = match &memo.value {
+            Some(value) => {
+                let revision = memo.found.0.map_or(0, |(_, revision)| revision) + 1;
+                Some(self.seal.seal(Class::Server, &place, revision, value.expose(), &*self.entropy)?)
+            }
+            None => None,
+        };
+        commit.writes.push(Write { key: place, value });
+        Ok(())
+    }
+}
+
+fn place(name: &[u8]) -> Vec<u8> {
+    key(Kind::Server, &[PREFIX, name])
+}

@@ -107,10 +107,17 @@ pub async fn prepare(address: SocketAddr, config: &Arc<ClientConfig>, load: Load
         let name = format!("load-{run}-{load:?}-{number}");
         stream.write_all(&messages::create(version, Some(&name))).await.unwrap();
         receive(&mut stream, &mut buffer).await;
-        requests.push(match load {
-            Load::Get => messages::get(version, &messages::identifier(&buffer)),
-            _ => messages::locate(version, &name),
-        });
+        let id = messages::identifier(&buffer);
+        if load == Load::Locate {
+            requests.push(messages::locate(version, &name));
+            continue;
+        }
+        // The first Get of an object writes that it is no longer Fresh; what is measured are the later ones.
+        let get = messages::get(version, &id);
+        stream.write_all(&get).await.unwrap();
+        receive(&mut stream, &mut buffer).await;
+        messages::identifier(&buffer);
+        requests.push(get);
     }
     requests.into()
 }

@@ -119,6 +119,9 @@ impl<'a> Item<'a> {
 
     /// The value with all below it, owned. Depth is bounded by `check`; the walk keeps its own stack.
     pub fn to_value(&self) -> Value {
+        if self.item_type != ItemType::Structure {
+            return self.leaf();
+        }
         let mut open: Vec<(Tag, Children<'a>, Vec<Field>)> = Vec::new();
         let mut current = *self;
         loop {

@@ -6,7 +6,6 @@ use std::sync::{Arc, LazyLock};
 
 use keyhaven::base::{Buffer, Clock, Date, KeyBytes, Limits, Pin};
 use keyhaven::crypto::random::SystemEntropy;
-use keyhaven::gate::audit::Kind;
 use keyhaven::gate::identity::{Identity, Passwords, Peer};
 use keyhaven::gate::policy::Ownership;
 use keyhaven::gate::{Core, Outcome, Parts};
@@ -58,7 +57,7 @@ static CORE: LazyLock<Core> = LazyLock::new(|| {
 });
 
 fuzz_target!(|bytes: &[u8]| {
-    let peer = Peer { address: "127.0.0.1:1".into(), caller: Caller::named("fuzz"), kind: Kind::Operation };
+    let peer = Peer::new("127.0.0.1:1".into(), Caller::named("fuzz"));
     let mut reply = Buffer::default();
     // What would block, such as the making of RSA keys, is too slow to be fuzzed.
     if CORE.handle(bytes, &peer, false, &mut reply) == Outcome::WouldBlock {

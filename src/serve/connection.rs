@@ -201,10 +201,9 @@ impl<S: Service> Connection<S> {
                 continue;
             }
             self.send(cx)?;
-            if self.held.is_empty() && !self.tls.wants_write() && self.closing.is_none() {
-                if let Some(requests) = self.turned.take() {
-                    return Err(End::Turned(requests));
-                }
+            let all_sent = self.held.is_empty() && !self.tls.wants_write() && self.closing.is_none();
+            if all_sent && let Some(requests) = self.turned.take() {
+                return Err(End::Turned(requests));
             }
             if waiting && self.has_room() {
                 continue;

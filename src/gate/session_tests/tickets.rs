@@ -98,7 +98,7 @@ fn a_delegated_ticket_does_what_its_rights_say() {
     let header = with_ticket(&ticket);
     let ask = |operation, payload: &str| reason(&bench.send("bob", &header, &[(operation, payload)]));
     let found = bench.done("bob", &header, "Locate", "");
-    assert_eq!(values(&found, "UniqueIdentifier"), [mine.clone()]);
+    assert_eq!(value(&found, "UniqueIdentifier"), mine);
     let cases = [
         ("Get", of(&other), "PermissionDenied"),
         ("Get", of(&mine), ""),

@@ -282,6 +282,8 @@ pub struct Policy {
     pub strangers: Strangers,
     /// Whether the Interop operation is answered.
     pub interop: bool,
+    /// Whether clients that took the server role are sent their new objects by Put, keys and all.
+    pub put: bool,
     /// Whether broken and short algorithms may be used.
     pub legacy_algorithms: bool,
     /// Whether RSA keys work in software where the faster provider lacks a combination.
@@ -476,6 +478,7 @@ impl Default for Policy {
         Self {
             strangers: Strangers::NotFound,
             interop: true,
+            put: false,
             legacy_algorithms: false,
             software_rsa: true,
             process_after_deactivation: false,

@@ -195,6 +195,7 @@ impl KeyService {
             limits: config.limits(),
             settings: Settings {
                 interop: config.policy.interop,
+                put: config.policy.put,
                 legacy_algorithms: config.policy.legacy_algorithms,
                 software_rsa: config.policy.software_rsa,
                 after_life: if config.policy.process_after_deactivation {

@@ -213,11 +213,10 @@ pub fn entries(cx: &Cx<'_>) -> Result<Vec<(Vec<u8>, Entry)>> {
     Ok(entries)
 }
 
-/// No outstanding request has this correlation value: Item Not Found in 1.x (1.4 table 352).
-pub fn unknown(version: Version) -> Error {
-    let reason =
-        if version.is_1x() { ResultReason::ItemNotFound } else { ResultReason::InvalidAsynchronousCorrelationValue };
-    Error::new(reason, "no asynchronous request of yours has this correlation value")
+/// No outstanding request has this correlation value (Item Not Found in 1.x: 1.4 table 352).
+pub fn unknown() -> Error {
+    let words = "no asynchronous request of yours has this correlation value";
+    Error::new(ResultReason::InvalidAsynchronousCorrelationValue, words)
 }
 
 /// The items of a request that will be run later.

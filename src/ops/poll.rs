@@ -26,7 +26,7 @@ impl Op for Poll {
 
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         let Some((place, mut entry)) = entry(cx, request.correlation)? else {
-            return Err(unknown(cx.version));
+            return Err(unknown());
         };
         let Some(outcome) = &entry.result else {
             cx.instead = Some(Instead::Pending(request.correlation.to_vec()));

@@ -27,7 +27,7 @@ impl Op for Process {
 
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         let Some((_, entry)) = entry(cx, request.correlation)? else {
-            return Err(unknown(cx.version));
+            return Err(unknown());
         };
         if entry.result.is_some() {
             return Err(Error::new(ResultReason::DuplicateProcessRequest, "the request was processed already"));

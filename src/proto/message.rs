@@ -410,7 +410,7 @@ const OLDER_REASON: &[(ResultReason, ResultReason)] = &[
     (ResultReason::IllegalObjectType, ResultReason::InvalidField),
     (ResultReason::IncompatibleCryptographicUsageMask, ResultReason::PermissionDenied),
     (ResultReason::InternalServerError, ResultReason::GeneralFailure),
-    (ResultReason::InvalidAsynchronousCorrelationValue, ResultReason::InvalidField),
+    (ResultReason::InvalidAsynchronousCorrelationValue, ResultReason::ItemNotFound),
     (ResultReason::InvalidAttribute, ResultReason::InvalidField),
     (ResultReason::InvalidAttributeValue, ResultReason::InvalidField),
     (ResultReason::InvalidCorrelationValue, ResultReason::InvalidField),

@@ -25,7 +25,8 @@ use keyhaven::model::right::Caller;
 use keyhaven::ops::Settings;
 use keyhaven::serve::{SystemClock, SystemEntropy};
 use keyhaven::store::{Memory, Sled, SledOptions, Store};
-use keyhaven::vault::root::{Root, RootError};
+use keyhaven::vault::NoVault;
+use keyhaven::vault::root::SoftRoot;
 
 use messages::Version;
 
@@ -62,7 +63,10 @@ impl Case {
     fn new(store: Arc<dyn Store>) -> Self {
         let core = Core::open(Parts {
             store,
-            root: Arc::new(Open),
+            root: Arc::new(
+                SoftRoot::from_key("bench", &KeyBytes::copy_from(&[1; 32]), Box::new(SystemEntropy)).unwrap(),
+            ),
+            vault: Arc::new(NoVault),
             policy: Arc::new(Ownership::default()),
             identity: Identity::new(vec![Rule::CommonName], [], Arc::new(Nobody)),
             clock: Arc::new(SystemClock),
@@ -71,7 +75,7 @@ impl Case {
             settings: Settings::default(),
             durable_reads: false,
         });
-        let peer = Peer { address: "127.0.0.1:40000".into(), caller: Caller::named("bench") };
+        let peer = Peer::new("127.0.0.1:40000".into(), Caller::named("bench"));
         Self { core: core.unwrap(), peer, reply: Buffer::default() }
     }
 
@@ -122,23 +126,6 @@ fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
-}
-
-/// A root that hides nothing.
-struct Open;
-
-impl Root for Open {
-    fn kind(&self) -> &'static str {
-        "open"
-    }
-
-    fn wrap(&self, key: &KeyBytes, _: &[u8]) -> Result<Vec<u8>, RootError> {
-        Ok(key.expose().to_vec())
-    }
-
-    fn unwrap(&self, wrapped: &[u8], _: &[u8]) -> Result<KeyBytes, RootError> {
-        Ok(KeyBytes::copy_from(wrapped))
-    }
 }
 
 struct Nobody;

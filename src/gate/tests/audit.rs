@@ -49,7 +49,7 @@ fn every_item_has_its_entry_in_order() {
     house.send("bob", b"no message at all");
     house.send("bob", &Ask { count: Some(9), ..batch }.bytes());
     let (_, entries) = read(&store).unwrap();
-    let seen: Vec<_> = entries.iter().map(|one| (one.kind, &*one.caller, one.operation, one.reason)).collect();
+    let seen: Vec<_> = entries.iter().map(|one| (one.kind, one.caller, one.operation, one.reason)).collect();
     let operation = Kind::Operation;
     let expected = [
         (Kind::Opened, "keyhaven", Operation(0), None),

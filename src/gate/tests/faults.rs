@@ -22,7 +22,8 @@ fn two_creates() -> Ask {
 #[test]
 fn a_commit_that_fails_is_answered_and_nothing_is_half_done() {
     // The plan, and whether the request gets through in the end.
-    let plans: [(&str, fn() -> FaultPlan, bool); 4] = [
+    type Plan = (&'static str, fn() -> FaultPlan, bool);
+    let plans: [Plan; 4] = [
         ("fails", || FaultPlan::new().fail_commit(1), false),
         ("busy", || FaultPlan::new().busy(1), false),
         ("one conflict", || FaultPlan::new().conflict(1), true),

@@ -211,7 +211,7 @@ impl Dice {
 
     fn rule(&self, version: Version) -> &'static Rule {
         let known: Vec<&'static Rule> = RULES.iter().filter(|rule| rule.known_in(version)).collect();
-        *self.pick(&known)
+        self.pick::<&'static Rule>(&known)
     }
 
     /// A value of the attribute, in the form of the model.
@@ -288,7 +288,7 @@ impl Dice {
                     .collect();
                 Value::Enumeration(if rows.is_empty() { 0x8000_0001 } else { self.pick(&rows).value })
             }
-            ItemType::Boolean => Value::Boolean(number % 2 == 0),
+            ItemType::Boolean => Value::Boolean(number.is_multiple_of(2)),
             ItemType::ByteString => Value::ByteString(vec![number as u8; self.below(40)].into()),
             ItemType::DateTime => Value::DateTime(Date(super::support::START - 500 + number as i64)),
             ItemType::Interval => Value::Interval(number as u32),

@@ -46,10 +46,10 @@ fn newer(answer: &Answer) -> Option<String> {
                     }));
                     continue;
                 }
-                if matches!(tag, Tag::Attributes | Tag::NewAttribute) {
-                    if let Some(one) = fields.iter().find(|one| !has_attribute(one.tag, version)) {
-                        return Some(format!("the attribute {}", one.tag));
-                    }
+                if matches!(tag, Tag::Attributes | Tag::NewAttribute)
+                    && let Some(one) = fields.iter().find(|one| !has_attribute(one.tag, version))
+                {
+                    return Some(format!("the attribute {}", one.tag));
                 }
                 // The operation of a failed item is the client's own number.
                 let echoes =

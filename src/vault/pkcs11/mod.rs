@@ -53,9 +53,12 @@ pub struct Hsm {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Work for a worker. It may run several times; see `Token::climb`.
+/// What a worker does at its desk. It may run several times; see `Token::climb`.
+type Work = Box<dyn FnMut(&Desk<'_>) -> Result<(), Fault> + Send>;
+
+/// Work for a worker.
 struct Job {
-    work: Box<dyn FnMut(&Desk<'_>) -> Result<(), Fault> + Send>,
+    work: Work,
     fail: Box<dyn FnOnce(HsmError) + Send>,
     /// The caller does not wait any more.
     given_up: Arc<AtomicBool>,

@@ -181,10 +181,11 @@ impl Token {
             match rung {
                 Rung::Find => lock(&self.handles).clear(),
                 Rung::Session => self.drop_session(worker),
-                Rung::Login => match self.login() {
-                    Err(Fault::Pin) => return Err(HsmError::Pin),
-                    Ok(()) | Err(_) => {}
-                },
+                Rung::Login => {
+                    if let Err(Fault::Pin) = self.login() {
+                        return Err(HsmError::Pin);
+                    }
+                }
                 Rung::Anew => self.anew(generation)?,
                 Rung::Doubt | Rung::Stop => {}
             }

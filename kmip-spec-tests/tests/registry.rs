@@ -40,6 +40,11 @@ fn every_name_of_every_case_is_in_the_registry() {
     assert!(unknown.is_empty(), "not in the registry for their version:\n{unknown:#?}");
 }
 
+/// The extracted tables begin the NIST curves with 1.2; 1.0 lists them too (1.0 §9.1.3.2.5, table 198).
+const CURVES_OF_1_0: (&str, u8) = ("RecommendedCurve", Version::V1_0 as u8);
+/// B-571.
+const LAST_CURVE_OF_1_0: u32 = 0x0F;
+
 /// A number may have had several spellings, each with its own versions; the registry has one row for the number.
 #[test]
 fn the_registry_agrees_with_the_extracted_tables() {
@@ -71,6 +76,9 @@ fn the_registry_agrees_with_the_extracted_tables() {
     for ((ident, number), (first, last)) in &versions {
         let table = spellings.iter().map(|(table, _)| *table).find(|table| table.ident == *ident);
         let row = table.and_then(|table| table.row(*number));
+        if CURVES_OF_1_0 == (*ident, row.map_or(0, |row| row.since as u8)) && *number <= LAST_CURVE_OF_1_0 {
+            continue;
+        }
         if row.is_none_or(|row| (&row.since.to_string(), &row.until.to_string()) != (first, last)) {
             faults.push(format!("{ident} {number:#x} is of {first} to {last}, not {row:?}"));
         }

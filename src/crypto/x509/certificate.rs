@@ -103,7 +103,9 @@ impl Certificate {
             der: [].into(),
         };
         // The algorithm stands twice, once signed and once not (RFC 5280 §4.1.1.2).
-        if tbs.signature != parsed.signature_algorithm {
+        if tbs.signature != parsed.signature_algorithm
+            || !has_unsigned_tail(tbs.as_ref(), &der[certificate.signed_part.end..])
+        {
             return Err(MALFORMED);
         }
         for extension in tbs.extensions() {
@@ -144,6 +146,26 @@ impl Certificate {
         let data = self.der.get(self.signed_part.clone()).ok_or(MALFORMED)?;
         algorithm::verify(key, &parsed.signature_algorithm, data, &parsed.signature_value.data)
     }
+}
+
+/// What follows the signed part is the algorithm, byte for byte as it stands inside (RFC 5280 §4.1.1.2), and a BIT
+/// STRING of whole bytes, and nothing else. The parser looks neither at the class of tags nor at the number of unused
+/// bits, so a certificate could be changed there and still be taken for signed.
+fn has_unsigned_tail(signed: &[u8], tail: &[u8]) -> bool {
+    use x509_parser::asn1_rs::{Any, FromDer as _};
+    let after = |bytes| Any::from_der(bytes).ok().map(|(rest, item)| (rest, item.data));
+    let parts = || {
+        let (_, fields) = after(signed)?;
+        // The version is tagged 0xA0 and may be absent; then comes the serial number.
+        let fields = if fields.first() == Some(&0xA0) { after(fields)?.0 } else { fields };
+        let (algorithm, _) = after(fields)?;
+        let (signature, _) = after(tail)?;
+        let (end, bits) = after(signature)?;
+        Some((algorithm, signature, end, bits))
+    };
+    let Some((algorithm, signature, end, bits)) = parts() else { return false };
+    let outer = &tail[..tail.len() - signature.len()];
+    algorithm.starts_with(outer) && signature.first() == Some(&0x03) && bits.first() == Some(&0) && end.is_empty()
 }
 
 /// PEM of a certificate.

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
@@ -102,9 +103,11 @@ pub async fn prepare(address: SocketAddr, config: &Arc<ClientConfig>, load: Load
     let mut stream = connect(address, config).await;
     let mut buffer = Vec::new();
     let mut requests = Vec::new();
-    let run = std::process::id();
+    // Names are unique in the server, and each load of a run makes objects of its own.
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let (process, run) = (std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
     for number in 0..OBJECTS {
-        let name = format!("load-{run}-{load:?}-{number}");
+        let name = format!("load-{process}-{run}-{number}");
         stream.write_all(&messages::create(version, Some(&name))).await.unwrap();
         receive(&mut stream, &mut buffer).await;
         let id = messages::identifier(&buffer);

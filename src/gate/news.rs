@@ -41,7 +41,7 @@ pub fn of(
                 continue;
             }
         }
-        if let Some(message) = notify_message(before.as_ref(), &object, version) {
+        if let Some(message) = notify_message(before.as_deref(), &object, version) {
             news.push(News::new(outbox, message));
         }
     }

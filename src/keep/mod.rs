@@ -1,6 +1,7 @@
 //! Room 4: objects at rest. Turns managed objects into sealed records, index rows and sealed secrets, and back.
 //! `Keep` reads; `Transaction` stages changes, which reach the store as one commit.
 
+mod cache;
 pub mod find;
 pub mod index;
 pub mod keys;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::cache::Records;
 use self::keys::{Kind, key};
 use self::record::RecordBroken;
 use self::seal::{Class, Seal, SealBroken};
@@ -59,14 +61,15 @@ pub struct Keep {
     store: Arc<dyn Store>,
     seal: Arc<Seal>,
     entropy: Arc<dyn Entropy>,
+    records: Records,
     last_order: AtomicU64,
 }
 
 /// An object as it was read.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// The object.
-    pub object: ManagedObject,
+    /// The object; whoever changes it changes a copy.
+    pub object: Arc<ManagedObject>,
     /// Its place among all objects, by time of creation.
     pub order: u64,
     /// How often its record was written.
@@ -134,7 +137,7 @@ impl From<KeepError> for Error {
 impl Keep {
     /// Objects in `store`, sealed by `seal`.
     pub fn new(store: Arc<dyn Store>, seal: Arc<Seal>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { store, seal, entropy, last_order: AtomicU64::new(0) }
+        Self { store, seal, entropy, records: Records::default(), last_order: AtomicU64::new(0) }
     }
 
     /// The store below.
@@ -160,17 +163,25 @@ impl Keep {
         if place.len() > crate::store::KEY_BYTES_MAX {
             return Ok(None);
         }
+        if let Some(kept) = self.records.get(id)
+            && self.store.version(&place)? == kept.version
+        {
+            *seen = (*seen).max(kept.version.unwrap_or_default());
+            return Ok(Some(kept));
+        }
         let read = self.store.get(&place)?;
         *seen = (*seen).max(read.sequence);
         let Some(sealed) = read.value else { return Ok(None) };
-        self.open_record(id, &place, &sealed, read.sequence).map(Some)
+        let kept = self.open_record(id, &place, &sealed, read.sequence)?;
+        self.records.put(&kept, sealed.len());
+        Ok(Some(kept))
     }
 
     fn open_record(&self, id: &str, place: &[u8], sealed: &[u8], version: Sequence) -> Result<Kept, KeepError> {
         let plain =
             self.seal.open(Class::Record, place, sealed).map_err(|error| KeepError::Seal(id.to_owned(), error))?;
         let (object, order) = record::decode(id, &plain).map_err(|error| KeepError::Record(id.to_owned(), error))?;
-        Ok(Kept { object, order, revision: Seal::revision(sealed), version: Some(version) })
+        Ok(Kept { object: object.into(), order, revision: Seal::revision(sealed), version: Some(version) })
     }
 
     /// Opens the body of an object; None if it has none here.
@@ -304,7 +315,7 @@ impl Keep {
     }
 
     fn stage(&self, staged: &transaction::Staged, commit: &mut Commit) -> Result<(), KeepError> {
-        let mut object = staged.kept.object.clone();
+        let mut object = Arc::clone(&staged.kept.object);
         let id = object.id.clone();
         let place = record_key(&id);
         commit.expect.push(Expect { key: place.clone(), version: staged.kept.version });
@@ -314,20 +325,21 @@ impl Keep {
                 if let Some(name) = resident_key(&object) {
                     commit.writes.push(resident_row(name, TO_ERASE, &id));
                 }
-                object.material.reference = Some(self.seal_body(&id, body, commit)?);
+                Arc::make_mut(&mut object).material.reference = Some(self.seal_body(&id, body, commit)?);
             }
             BodyChange::Resident(name) => {
-                object.material.reference = Some(MaterialRef([&[RESIDENT, 0][..], name].concat().into()));
+                Arc::make_mut(&mut object).material.reference =
+                    Some(MaterialRef([&[RESIDENT, 0][..], name].concat().into()));
                 commit.writes.push(resident_row(name, LIVING, &id));
             }
             BodyChange::Erase if resident_key(&object).is_some() => {
                 // The key is erased after this is durable; until then the row says that it must be.
                 let name: Box<[u8]> = resident_key(&object).unwrap_or_default().into();
-                object.material.reference = None;
+                Arc::make_mut(&mut object).material.reference = None;
                 commit.writes.push(resident_row(&name, TO_ERASE, &id));
             }
             BodyChange::Erase => {
-                if let Some(MaterialRef(reference)) = object.material.reference.take() {
+                if let Some(MaterialRef(reference)) = Arc::make_mut(&mut object).material.reference.take() {
                     commit.writes.push(Write { key: key(Kind::Ledger, &[id.as_bytes()]), value: None });
                     if reference.first() == Some(&APART) {
                         commit.writes.push(Write { key: key(Kind::Material, &[id.as_bytes()]), value: None });

@@ -88,7 +88,7 @@ impl Deref for Object {
 
 impl DerefMut for Object {
     fn deref_mut(&mut self) -> &mut ManagedObject {
-        &mut self.kept.object
+        Arc::make_mut(&mut self.kept.object)
     }
 }
 
@@ -217,7 +217,7 @@ impl<'a> Cx<'a> {
         let Some(kept) = self.transaction.load(&self.services.keep, id)? else {
             return Err(self.not_found());
         };
-        match self.services.policy.allows(self.caller, right, &ObjectFacts::from(&kept.object)) {
+        match self.services.policy.allows(self.caller, right, &ObjectFacts::from(&*kept.object)) {
             Verdict::Hide => Err(self.not_found()),
             verdict => {
                 permitted(verdict).map_err(|refusal| refusal.into_error(self.version))?;
@@ -318,7 +318,7 @@ impl<'a> Cx<'a> {
     /// A new, empty object that belongs to the caller.
     pub fn new_object(&self, object_type: crate::registry::ObjectType) -> Result<Object> {
         let id = new_identifier(&*self.services.entropy)?;
-        let object = ManagedObject::new(id, object_type, &*self.caller.name);
+        let object = ManagedObject::new(id, object_type, &*self.caller.name).into();
         let order = self.services.keep.next_order(self.now_micros);
         Ok(Object { kept: Kept { object, order, revision: 0, version: None } })
     }
@@ -337,7 +337,7 @@ impl<'a> Cx<'a> {
         object_type: crate::registry::ObjectType,
         replaced: Option<Object>,
     ) -> Object {
-        let new = |owner: &str| ManagedObject::new(id, object_type, owner);
+        let new = |owner: &str| Arc::new(ManagedObject::new(id, object_type, owner));
         match replaced {
             Some(Object { kept }) => Object { kept: Kept { object: new(&kept.object.owner), ..kept } },
             None => {

@@ -97,6 +97,11 @@ impl Memory {
 }
 
 impl State {
+    /// The version of the value that a key has.
+    fn version(&self, key: &[u8]) -> Option<Sequence> {
+        self.visible.get(key).and_then(|(sequence, value)| value.as_ref().map(|_| *sequence))
+    }
+
     fn make_durable(&mut self, up_to: Sequence) -> Sequence {
         let count = self.pending.partition_point(|pending| pending.sequence <= up_to);
         let batch: Vec<Pending> = self.pending.drain(..count).collect();
@@ -147,6 +152,11 @@ impl Store for Memory {
         })
     }
 
+    fn version(&self, key: &[u8]) -> Result<Option<Sequence>, StoreError> {
+        check_key(key)?;
+        Ok(lock(&self.state).version(key))
+    }
+
     fn scan(&self, range: Range<'_>, limit: usize, backwards: bool) -> Result<Vec<(Vec<u8>, Read)>, StoreError> {
         let Some((start, end)) = clamp(range) else { return Ok(Vec::new()) };
         let state = lock(&self.state);
@@ -170,9 +180,7 @@ impl Store for Memory {
         let mut state = lock(&self.state);
         for expect in &commit.expect {
             check_key(&expect.key).map_err(CommitError::Store)?;
-            let version =
-                state.visible.get(&expect.key).and_then(|(sequence, value)| value.as_ref().map(|_| *sequence));
-            if version != expect.version {
+            if state.version(&expect.key) != expect.version {
                 return Err(CommitError::Conflict);
             }
         }

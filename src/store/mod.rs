@@ -146,6 +146,12 @@ pub trait Store: Send + Sync {
     /// Reads one key.
     fn get(&self, key: &[u8]) -> Result<Read, StoreError>;
 
+    /// The version of the value that a key has; None if it has no value. Cheaper than reading it, where the driver can.
+    fn version(&self, key: &[u8]) -> Result<Option<Sequence>, StoreError> {
+        let read = self.get(key)?;
+        Ok(read.value.map(|_| read.sequence))
+    }
+
     /// Reads at most `limit` keys that have values, in rising order or, with `backwards`, in falling order. Not a
     /// snapshot: of a commit made while the scan runs, some keys may be seen and others not.
     fn scan(&self, range: Range<'_>, limit: usize, backwards: bool) -> Result<Vec<(Vec<u8>, Read)>, StoreError>;

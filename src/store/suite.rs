@@ -54,12 +54,17 @@ pub fn reads_what_was_written(store: impl Store) {
     let first = commit(&store, vec![put(b"a", b"1"), put(b"b", b"")]);
     assert_eq!(store.get(b"a").unwrap(), Read { value: Some(b"1".to_vec()), sequence: first });
     assert_eq!(value(&store, b"b"), Some(Vec::new()));
+    assert_eq!(store.version(b"b").unwrap(), Some(first));
+    assert_eq!(store.version(b"c").unwrap(), None);
     store.wait_durable(first).unwrap();
+    assert_eq!(store.version(b"a").unwrap(), Some(first));
     assert_eq!(store.get(b"a").unwrap(), Read { value: Some(b"1".to_vec()), sequence: first });
     let second = commit(&store, vec![put(b"a", b"2"), put(b"a", b"3")]);
     assert_eq!(store.get(b"a").unwrap(), Read { value: Some(b"3".to_vec()), sequence: second });
+    assert_eq!(store.version(b"a").unwrap(), Some(second));
     let third = commit(&store, vec![remove(b"a"), remove(b"never")]);
     assert_eq!(value(&store, b"a"), None);
+    assert_eq!(store.version(b"a").unwrap(), None);
     store.wait_durable(third).unwrap();
     // The disk may be ahead of what readers are told, never behind.
     let gone = store.get(b"a").unwrap();

@@ -152,6 +152,11 @@ impl Store for Sled {
         self.shared.read(key)
     }
 
+    fn version(&self, key: &[u8]) -> Result<Option<Sequence>, StoreError> {
+        check_key(key)?;
+        self.shared.version(key)
+    }
+
     fn scan(&self, range: Range<'_>, limit: usize, backwards: bool) -> Result<Vec<(Vec<u8>, Read)>, StoreError> {
         match clamp(range) {
             Some((start, end)) if limit > 0 => self.shared.scan(start, end, limit, backwards),

@@ -45,6 +45,9 @@ const EXPOSES: &[&str] = &[
     "ops/decrypt.rs",
     "ops/mac.rs",
     "ops/rng_retrieve.rs",
+    "ops/derive_key/",
+    "ops/create_split_key.rs",
+    "ops/join_split_key.rs",
     // Builds the body of a new object from generated or given bytes.
     "ops/fresh.rs",
     "ops/certificate.rs",

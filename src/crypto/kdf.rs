@@ -28,6 +28,12 @@ pub const ITERATIONS_MAX: u32 = 10_000_000;
 /// Longest derived key in bytes. HKDF's own bound is 255 outputs of its hash.
 pub const LENGTH_MAX: usize = 64 * 1024;
 
+/// Bytes that one iteration of PBKDF2 costs in `Derivation::work`: a block of the common hashes.
+const ITERATION_BYTES: u64 = 64;
+
+/// Most bytes that a derivation may put through its PRF: those of `ITERATIONS_MAX`, however they come about.
+const WORK_MAX: u64 = ITERATIONS_MAX as u64 * ITERATION_BYTES;
+
 /// A derivation with all that it reads besides the secret.
 pub enum Derivation<'a> {
     /// PBKDF2 of RFC 8018.
@@ -106,6 +112,30 @@ pub enum Derivation<'a> {
     },
 }
 
+impl Derivation<'_> {
+    /// About how many bytes go through the PRF to derive `length` bytes.
+    ///
+    /// # Errors
+    /// `Unsupported` for a PRF that is not here.
+    pub fn work(&self, length: usize) -> Result<u64> {
+        let blocks = |prf: MacAlgorithm| prf.output_length().map(|size| length.div_ceil(size) as u64);
+        Ok(match self {
+            Self::Pbkdf2 { hash, iterations, .. } => {
+                let prf = MacAlgorithm::Hmac(hash.unwrap_or(HashingAlgorithm::SHA_1));
+                let iterations = u64::try_from(*iterations).unwrap_or(0);
+                iterations.saturating_mul(blocks(prf)?).saturating_mul(ITERATION_BYTES)
+            }
+            Self::Counter { prf, data } | Self::Feedback { prf, data, .. } => blocks(*prf)? * data.len() as u64,
+            Self::DoublePipeline { prf, data } => 2 * blocks(*prf)? * data.len() as u64,
+            Self::Hkdf { hash, info, .. } => {
+                blocks(MacAlgorithm::Hmac(hash.unwrap_or(HashingAlgorithm::SHA_256)))? * info.len() as u64
+            }
+            Self::Hash { data, .. } | Self::Mac { data, .. } | Self::Encrypt { data, .. } => data.len() as u64,
+            Self::AwsSignature4 { date, region, service } => (date.len() + region.len() + service.len()) as u64,
+        })
+    }
+}
+
 /// Derives `length` bytes.
 ///
 /// # Errors
@@ -118,6 +148,9 @@ pub fn derive(method: &Derivation<'_>, secret: &[u8], length: usize, entropy: &d
     }
     if length > LENGTH_MAX {
         return Err(CryptoError::LimitExceeded("length of a derived key"));
+    }
+    if method.work(length)? > WORK_MAX {
+        return Err(CryptoError::LimitExceeded("iteration count, data and length together are too much work"));
     }
     match *method {
         Derivation::Pbkdf2 { hash, salt, iterations } => {
@@ -167,7 +200,8 @@ pub fn derive(method: &Derivation<'_>, secret: &[u8], length: usize, entropy: &d
     }
 }
 
-const TOO_LONG: CryptoError = CryptoError::BadData("the length exceeds the output of the derivation method");
+/// "If the specified length exceeds the output of the derivation method, then the server SHALL return an error."
+pub const TOO_LONG: CryptoError = CryptoError::BadData("the length exceeds the output of the derivation method");
 
 fn present(data: &[u8]) -> Result<()> {
     if data.is_empty() { Err(CryptoError::MissingParameter("derivation data")) } else { Ok(()) }
@@ -328,6 +362,11 @@ mod tests {
         assert_eq!(run(&hkdf, b"ikm", 255 * 32 + 1), Err(TOO_LONG));
         assert!(matches!(run(&hkdf, b"ikm", 0), Err(CryptoError::BadParameters(_))));
         assert!(matches!(run(&hkdf, b"ikm", LENGTH_MAX + 1), Err(CryptoError::LimitExceeded(_))));
+        // Each is allowed, but not all of them together.
+        assert!(matches!(run(&pbkdf2(b"salt", 1_000_000), b"p", LENGTH_MAX), Err(CryptoError::LimitExceeded(_))));
+        let long = vec![1; 1 << 20];
+        let counter = Derivation::Counter { prf: MacAlgorithm::Hmac(SHA_256), data: &long };
+        assert!(matches!(run(&counter, b"key", LENGTH_MAX), Err(CryptoError::LimitExceeded(_))));
         let counter = Derivation::Counter { prf: MacAlgorithm::Hmac(SHA_256), data: b"" };
         assert!(matches!(run(&counter, b"key", 16), Err(CryptoError::MissingParameter(_))));
     }

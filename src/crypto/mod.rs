@@ -11,6 +11,7 @@ mod error;
 pub mod formats;
 pub mod hash;
 pub mod kdf;
+pub mod kem;
 pub mod keys;
 pub mod mac;
 mod number;

@@ -172,14 +172,6 @@ impl PrivateKey {
             _ => Err(NOT_FOR_THIS),
         }
     }
-
-    /// The shared secret of an encapsulation (Decapsulate, 3.0; KEM Algorithm ML-KEM).
-    pub fn decapsulate(&self, encapsulation: &[u8]) -> Result<KeyBytes> {
-        match self {
-            Self::MlKem(key) => key.decapsulate(encapsulation),
-            _ => Err(NOT_FOR_THIS),
-        }
-    }
 }
 
 impl PublicKey {
@@ -200,14 +192,6 @@ impl PublicKey {
     pub fn encrypt(&self, parameters: &AsymmetricParameters<'_>, data: &[u8]) -> Result<Vec<u8>> {
         match self {
             Self::Rsa(key) => key.encrypt(parameters.rsa_encryption()?, data),
-            _ => Err(NOT_FOR_THIS),
-        }
-    }
-
-    /// An encapsulation and its shared secret (Encapsulate, 3.0; KEM Algorithm ML-KEM).
-    pub fn encapsulate(&self) -> Result<(Vec<u8>, KeyBytes)> {
-        match self {
-            Self::MlKem(key) => key.encapsulate(),
             _ => Err(NOT_FOR_THIS),
         }
     }
@@ -263,7 +247,6 @@ mod tests {
             let public = key.public();
             assert!(public.verify(&parameters, Input::Message(b"message"), &signature).unwrap(), "{key:?}");
             assert!(!public.verify(&parameters, Input::Message(b"other"), &signature).unwrap(), "{key:?}");
-            assert!(key.decapsulate(&[0; 768]).is_err() && public.encapsulate().is_err());
         }
     }
 
@@ -328,8 +311,6 @@ mod tests {
             assert!(one.public().encrypt(&AsymmetricParameters::default(), b"").is_err());
         }
         let kem = key(A::ML_KEM_768, None, None);
-        let (encapsulation, secret) = kem.public().encapsulate().unwrap();
-        assert_eq!(kem.decapsulate(&encapsulation).unwrap().expose(), secret.expose());
         assert!(kem.sign(&AsymmetricParameters::default(), Input::Message(b""), SoftwareRsa::Allow).is_err());
     }
 }

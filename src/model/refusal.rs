@@ -36,6 +36,12 @@ impl Refusal {
         Self::new(ResultReason::InvalidAttributeValue, ResultReason::InvalidField, words)
     }
 
+    /// The same with another reason for 1.x, where the error table of the operation has one of its own.
+    #[must_use]
+    pub fn with_reason_1x(self, reason_1x: ResultReason) -> Self {
+        Self { reason_1x, ..self }
+    }
+
     /// The Result Reason for a client of this version.
     pub fn reason(&self, version: Version) -> ResultReason {
         if version.is_1x() { self.reason_1x } else { self.reason }

@@ -1,7 +1,7 @@
 //! Create: the server makes a symmetric key or secret data (1.4 §4.1, 2.1 §6.1.8).
 
 use super::fresh::{Origin, furnish, requested};
-use super::{Cx, Op, resident};
+use super::{Cx, Object, Op, resident};
 use crate::base::{Error, KeyBytes, Result};
 use crate::model::object::Fields;
 use crate::model::{Attributes, attr};
@@ -120,23 +120,39 @@ impl Op for Create {
             return Ok(Response { object_type, id });
         }
         StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
-        let format = generated_format(&mut attributes)?;
-        let key = KeyBytes::fill(bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits), |bytes| {
-            cx.services.entropy.fill(bytes)
-        })
-        .map_err(|error| Error::internal("making a key", error))?;
-        let body = key_body(key, format);
-        let mut object = cx.new_object(object_type)?;
-        object.material.format = Some(format);
-        if object_type == ObjectType::SecretData {
-            object.material.fields = Fields::SecretData(SecretDataType::Seed);
-        }
-        furnish(cx, &mut object, attributes, Some(&body), Origin::Generated)?;
-        cx.may_create(&object)?;
+        let key = generated_key(cx, &attributes, bits)?;
+        let (object, body) = object_of(cx, object_type, attributes, key, Origin::Generated)?;
         let id = cx.save_with(object, Some(body))?;
         cx.answer(UniqueIdentifier::Create, &id);
         Ok(Response { object_type, id })
     }
+}
+
+/// A random key for the Cryptographic Algorithm among the attributes.
+pub fn generated_key(cx: &Cx<'_>, attributes: &Attributes, bits: usize) -> Result<KeyBytes> {
+    let bytes = bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits);
+    KeyBytes::fill(bytes, |bytes| cx.services.entropy.fill(bytes))
+        .map_err(|error| Error::internal("making a key", error))
+}
+
+/// A new symmetric key or secret data of these bytes, which the caller may make; it is to be staged with the body.
+pub fn object_of(
+    cx: &mut Cx<'_>,
+    object_type: ObjectType,
+    mut attributes: Attributes,
+    key: KeyBytes,
+    origin: Origin,
+) -> Result<(Object, Body)> {
+    let format = generated_format(&mut attributes)?;
+    let body = key_body(key, format);
+    let mut object = cx.new_object(object_type)?;
+    object.material.format = Some(format);
+    if object_type == ObjectType::SecretData {
+        object.material.fields = Fields::SecretData(SecretDataType::Seed);
+    }
+    furnish(cx, &mut object, attributes, Some(&body), origin)?;
+    cx.may_create(&object)?;
+    Ok((object, body))
 }
 
 /// Key Format Type that the client asked for; a server-made symmetric key comes as Raw or Transparent Symmetric Key.
@@ -187,7 +203,7 @@ pub fn bytes_of(algorithm: Option<CryptographicAlgorithm>, bits: usize) -> usize
 }
 
 /// The length in bits, checked against the algorithm, or the default.
-fn bits_of(algorithm: Option<CryptographicAlgorithm>, length: Option<i32>) -> Result<i32> {
+pub fn bits_of(algorithm: Option<CryptographicAlgorithm>, length: Option<i32>) -> Result<i32> {
     const SECRET_BITS: (i32, i32) = (256, 65_536);
     let refuse = |length: i32, algorithm: CryptographicAlgorithm| {
         Err(Error::new(ResultReason::InvalidAttributeValue, format!("{algorithm} has no keys of {length} bits")))

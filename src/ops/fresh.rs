@@ -28,6 +28,8 @@ pub enum Origin {
     Generated,
     /// A client brought it.
     Registered,
+    /// It was made elsewhere, and put together here from its parts or its encapsulation.
+    Recovered,
 }
 
 /// The attributes of an object to be made: those a client asked for, and the defaults of what it left out.
@@ -279,6 +281,9 @@ fn describe(object: &mut ManagedObject, body: Option<&Body>, version: Version) {
             object.attributes.set(attr::KEY_PART_IDENTIFIER, split.part_identifier);
             object.attributes.set(attr::SPLIT_KEY_THRESHOLD, split.threshold);
             object.attributes.set(attr::SPLIT_KEY_METHOD, split.method);
+            if !object.attributes.has(Tag::SplitKeyPolynomial) {
+                object.attributes.set(attr::SPLIT_KEY_POLYNOMIAL, super::split_key::default_polynomial(version));
+            }
         }
         _ => {}
     }

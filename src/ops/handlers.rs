@@ -18,6 +18,7 @@ handlers! {
     create_key_pair::CreateKeyPair;
     register::Register;
     rekey::ReKey;
+    derive_key::DeriveKey;
     locate::Locate;
     check::Check;
     get::Get;
@@ -47,6 +48,8 @@ handlers! {
     rng_retrieve::RNGRetrieve;
     rng_seed::RNGSeed;
     hash::Hash;
+    create_split_key::CreateSplitKey;
+    join_split_key::JoinSplitKey;
     import::Import;
     export::Export;
     log::Log;
@@ -69,6 +72,8 @@ handlers! {
     create_user::CreateUser;
     create_credential::CreateCredential;
     deactivate::Deactivate;
+    encapsulate::Encapsulate;
+    decapsulate::Decapsulate;
 }
 
 /// The handler of an operation.

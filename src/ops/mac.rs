@@ -88,7 +88,7 @@ pub fn start(cx: &mut Cx<'_>, using: &Using) -> Result<Mac> {
 }
 
 /// The algorithm of the parameters, or else of the key. A key that is made for one HMAC serves no other.
-fn algorithm(using: &Using) -> Result<MacAlgorithm, CryptoError> {
+pub fn algorithm(using: &Using) -> Result<MacAlgorithm, CryptoError> {
     let of_key = using.object.attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM);
     let given = &using.parameters;
     let is_hmac = of_key.is_some_and(|algorithm| algorithm.name().starts_with("HMAC"));

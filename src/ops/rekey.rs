@@ -1,10 +1,10 @@
 //! Re-key: a new symmetric key takes the place of another (1.4 §4.4, 2.1 §6.1.46). What is taken over is in `replace`.
 
-use super::create::{StorageMasks, bytes_of, generated_format, key_bits, key_body};
+use super::create::{StorageMasks, generated_format, generated_key, key_bits, key_body};
 use super::fresh::{Origin, asked, furnish};
 use super::replace::{inherited, may_replace, succeed};
 use super::{Cx, Op};
-use crate::base::{Error, KeyBytes, Result};
+use crate::base::Result;
 use crate::model::attr;
 use crate::model::right::Right;
 use crate::proto::attributes::AttributeList;
@@ -49,10 +49,7 @@ impl Op for ReKey {
         }
         let bits = key_bits(&mut attributes, ObjectType::SymmetricKey, cx)?;
         let format = generated_format(&mut attributes)?;
-        let bytes = bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits);
-        let key = KeyBytes::fill(bytes, |bytes| cx.services.entropy.fill(bytes))
-            .map_err(|error| Error::internal("making a key", error))?;
-        let body = key_body(key, format);
+        let body = key_body(generated_key(cx, &attributes, bits)?, format);
         let mut new = cx.new_object(ObjectType::SymmetricKey)?;
         new.owner = old.owner.clone();
         new.material.format = Some(format);

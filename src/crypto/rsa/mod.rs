@@ -5,6 +5,7 @@ mod complete;
 mod encrypt;
 mod padding;
 mod sign;
+mod sve;
 
 use std::fmt;
 use std::sync::OnceLock;

@@ -24,7 +24,7 @@ use crate::registry::{KeyFormatType, ObjectType, ResultReason, UsageLimitsUnit, 
 use parameters::{Requested, effective};
 
 /// Longest data that is worked on between other requests; longer data goes to a thread that may block.
-const INLINE_BYTES: usize = 256 * 1024;
+const INLINE_BYTES: u64 = 256 * 1024;
 
 /// Longest RSA or DSA key, in bits, that is worked with between other requests.
 const INLINE_BITS: i32 = 4096;
@@ -66,8 +66,8 @@ impl Using {
             Part::Next(token) | Part::Last(token) => Some(facts(cx, token)?),
         };
         let object = match (&facts, id) {
-            (Some(facts), None) => cx.object_by_id(&facts.key, Right::Use)?,
-            (_, id) => cx.object(id, Right::Use)?,
+            (Some(facts), None) => cx.object_by_id(&facts.key, right(purpose))?,
+            (_, id) => cx.object(id, right(purpose))?,
         };
         if facts.as_ref().is_some_and(|facts| facts.key != object.id) {
             return Err(Error::invalid_field("the Correlation Value belongs to an operation with another key"));
@@ -75,7 +75,7 @@ impl Using {
         suits(object.object_type, purpose).map_err(|refusal| refusal.into_error(cx.version))?;
         available(&object, cx)?;
         may_use(&object.attributes, purpose, cx.now, cx.services.settings.after_life)
-            .map_err(|refusal| refusal.into_error(cx.version))?;
+            .map_err(|refusal| refusal.with_reason_1x(unable_1x(purpose)).into_error(cx.version))?;
         let parameters = match facts {
             Some(facts) => facts.parameters,
             None => effective(&object, requested, purpose),
@@ -127,6 +127,14 @@ impl Using {
     /// # Errors
     /// Permission Denied if the limits do not leave that much.
     pub fn charge(&mut self, cx: &mut Cx<'_>, bytes: usize, part: Part) -> Result<Id> {
+        if self.count(cx, bytes, part)? { cx.save(self.object.clone()) } else { Ok(Id(self.object.id.clone())) }
+    }
+
+    /// The same for an operation that saves the object itself: whether it changed.
+    ///
+    /// # Errors
+    /// As `charge`.
+    pub fn count(&mut self, cx: &Cx<'_>, bytes: usize, part: Part) -> Result<bool> {
         let mut changed = false;
         if self.purpose.protects()
             && let Some(limits) = self.object.attributes.get::<UsageLimits>(attr::USAGE_LIMITS)
@@ -145,7 +153,7 @@ impl Using {
             self.object.attributes.set(counter, count.saturating_add(1));
             changed = true;
         }
-        if changed { cx.save(self.object.clone()) } else { Ok(Id(self.object.id.clone())) }
+        Ok(changed)
     }
 
     /// What a new stream belongs to.
@@ -171,6 +179,17 @@ fn counter(purpose: Use) -> Option<AttributeKey<i64>> {
     }
 }
 
+/// The right that a use of an object needs.
+fn right(purpose: Use) -> Right {
+    if purpose == Use::DeriveKey { Right::Derive } else { Right::Use }
+}
+
+/// Why 1.x refuses an object that is "not able to be used" so: Permission Denied (1.4 §11.30 to §11.35), to derive
+/// from it Invalid Field (§11.7).
+fn unable_1x(purpose: Use) -> ResultReason {
+    if purpose == Use::DeriveKey { ResultReason::InvalidField } else { ResultReason::PermissionDenied }
+}
+
 /// The object types that have a key for the purpose.
 fn suits(object_type: ObjectType, purpose: Use) -> std::result::Result<(), Refusal> {
     let types: &[ObjectType] = match purpose {
@@ -179,22 +198,32 @@ fn suits(object_type: ObjectType, purpose: Use) -> std::result::Result<(), Refus
         Use::Sign => &[ObjectType::PrivateKey],
         Use::SignatureVerify => &[ObjectType::PublicKey, ObjectType::Certificate],
         Use::Mac | Use::MacVerify => &[ObjectType::SymmetricKey, ObjectType::SecretData],
+        // "Valid for PGP Keys, Private Keys, Public Keys, Secret Data and Symmetric Keys" (2.1 §12.1).
+        Use::DeriveKey => {
+            &[ObjectType::SymmetricKey, ObjectType::SecretData, ObjectType::PrivateKey, ObjectType::PublicKey]
+        }
+        Use::Encapsulate => &[ObjectType::PublicKey, ObjectType::Certificate],
+        Use::Decapsulate => &[ObjectType::PrivateKey],
         _ => &[],
     };
     if types.contains(&object_type) {
         return Ok(());
     }
-    // "Object specified is not able to be used for encryption: Permission Denied" (1.4 §11.30 to §11.35).
     Err(Refusal::new(
         ResultReason::InvalidObjectType,
-        ResultReason::PermissionDenied,
+        unable_1x(purpose),
         format!("a {object_type} cannot be used for this operation"),
     ))
 }
 
 /// Work that takes longer than its neighbours should wait goes to a thread that may block.
 pub fn block_for(cx: &Cx<'_>, data: &[u8]) -> Result<()> {
-    if data.len() > INLINE_BYTES { cx.block() } else { Ok(()) }
+    block_for_bytes(cx, data.len() as u64)
+}
+
+/// The same for work on as much as so many bytes.
+pub fn block_for_bytes(cx: &Cx<'_>, bytes: u64) -> Result<()> {
+    if bytes > INLINE_BYTES { cx.block() } else { Ok(()) }
 }
 
 /// Randomness, and whether legacy algorithms are allowed.

@@ -137,12 +137,8 @@ impl Suite {
 mod tests {
     use super::*;
     use crate::crypto::keys::KeySpec;
-    use crate::crypto::testing::rsa_2048;
+    use crate::crypto::testing::{hex, rsa_2048};
     use crate::registry::CryptographicAlgorithm as Algorithm;
-
-    fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
-    }
 
     fn key(algorithm: Algorithm, length: Option<i32>) -> PrivateKey {
         PrivateKey::generate(&KeySpec { algorithm, length, curve: None, software: SoftwareRsa::Refuse }).unwrap()
@@ -183,10 +179,10 @@ mod tests {
     /// RFC 9180 A.1.1: DHKEM(X25519, HKDF-SHA256).
     #[test]
     fn dhkem_is_that_of_the_rfc() {
-        let own = bytes("4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8");
+        let own = hex("4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8");
         let own = PrivateKey::X25519(X25519PrivateKey::new(&own).unwrap());
-        let encapsulation = bytes("37fda3567bdbd628e88668c3c8d7e97d1d1253b6d4ea6d44c150f741f1bf4431");
-        let secret = bytes("fe0e18c9f024ce43799ae393c7e8fe8fce9d218875e8227b0187c04e7d2ea1fc");
+        let encapsulation = hex("37fda3567bdbd628e88668c3c8d7e97d1d1253b6d4ea6d44c150f741f1bf4431");
+        let secret = hex("fe0e18c9f024ce43799ae393c7e8fe8fce9d218875e8227b0187c04e7d2ea1fc");
         assert_eq!(open(&own, &encapsulation).unwrap().expose(), secret);
     }
 

@@ -98,7 +98,9 @@ impl Op for CreateSplitKey {
             cx.answer(UniqueIdentifier::CreateSplitKey, id);
         }
         // "The ID Placeholder value SHALL be set to the Unique Identifier of the split whose Key Part Identifier is 1."
-        ids.first().into_iter().for_each(|first| cx.set_placeholder(first));
+        if let Some(first) = ids.first() {
+            cx.set_placeholder(first);
+        }
         Ok(Response { ids })
     }
 }

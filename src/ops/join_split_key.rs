@@ -20,9 +20,7 @@ use crate::proto::attributes::AttributeList;
 use crate::proto::id::{Id, IdRef};
 use crate::proto::objects::Body;
 use crate::proto::wire::{missing, structure};
-use crate::registry::{
-    KeyFormatType, ObjectType, ResultReason, SecretDataType, SplitKeyMethod, Tag, UniqueIdentifier,
-};
+use crate::registry::{KeyFormatType, ObjectType, ResultReason, SecretDataType, SplitKeyMethod, Tag, UniqueIdentifier};
 
 /// Join Split Key.
 pub struct JoinSplitKey;
@@ -106,7 +104,9 @@ fn found(cx: &mut Cx<'_>, ids: &[IdRef<'_>]) -> Result<Vec<Object>> {
 /// Cryptographic Failure for parts that say different things of their key; Invalid Field if the request does.
 fn take_over(parts: &[Object], attributes: &mut Attributes) -> Result<()> {
     let Some(first) = parts.first() else { return Ok(()) };
-    let of = |part: &Object| (part.attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), part.attributes.get(attr::CRYPTOGRAPHIC_LENGTH));
+    let of = |part: &Object| {
+        (part.attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), part.attributes.get(attr::CRYPTOGRAPHIC_LENGTH))
+    };
     let mut sets = parts.iter().filter_map(set_of);
     let set = sets.next();
     if parts.iter().any(|part| of(part) != of(first)) || sets.any(|other| Some(other) != set) {
@@ -126,12 +126,7 @@ fn take_over(parts: &[Object], attributes: &mut Attributes) -> Result<()> {
 }
 
 /// The secret.
-fn joined(
-    cx: &mut Cx<'_>,
-    objects: &[Object],
-    object_type: ObjectType,
-    attributes: &Attributes,
-) -> Result<KeyBytes> {
+fn joined(cx: &mut Cx<'_>, objects: &[Object], object_type: ObjectType, attributes: &Attributes) -> Result<KeyBytes> {
     let mut parts = Vec::new();
     for object in objects {
         let fields = fields_of(object)?;
@@ -141,7 +136,8 @@ fn joined(
             let words = "the server does not hold the key value of a part";
             return Err(Error::new(ResultReason::KeyValueNotPresent, words));
         };
-        let bytes = symmetric::raw(&body).ok_or(CryptoError::BadKey("a part is not of a format that this server reads"))?;
+        let bytes =
+            symmetric::raw(&body).ok_or(CryptoError::BadKey("a part is not of a format that this server reads"))?;
         parts.push(Part { split, identifier, bytes });
     }
     let Some(first) = parts.first() else { return Err(missing(Tag::UniqueIdentifier, Tag::RequestPayload)) };

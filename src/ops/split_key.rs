@@ -19,12 +19,8 @@ pub const PARTS_MAX: usize = 255;
 const SET: &str = "Keyhaven-Split";
 
 /// Attributes of a key that its parts have too.
-pub const HANDED_ON: [Tag; 4] = [
-    Tag::CryptographicAlgorithm,
-    Tag::CryptographicLength,
-    Tag::CryptographicParameters,
-    Tag::CryptographicUsageMask,
-];
+pub const HANDED_ON: [Tag; 4] =
+    [Tag::CryptographicAlgorithm, Tag::CryptographicLength, Tag::CryptographicParameters, Tag::CryptographicUsageMask];
 
 /// The field under the two methods of GF(2^8) and GF(2^16) if nothing says otherwise: the text of 1.x has polynomial 283
 /// (1.4 §2.2.5), that of 2.x 285 (2.1 §13.1); 3.0 has an attribute for it.

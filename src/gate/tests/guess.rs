@@ -52,6 +52,13 @@ fn fields_of(operation: Operation) -> &'static [Tag] {
         Operation::Interop => &[T::InteropFunction, T::InteropIdentifier],
         Operation::CreateGroup | Operation::CreateUser => &[T::Attributes],
         Operation::CreateCredential => &[T::CredentialType, T::Attributes],
+        Operation::DeriveKey => &[T::ObjectType, T::DerivationMethod, T::DerivationParameters, T::Attributes],
+        Operation::CreateSplitKey => {
+            &[T::ObjectType, T::SplitKeyParts, T::SplitKeyThreshold, T::SplitKeyMethod, T::Attributes]
+        }
+        Operation::JoinSplitKey => &[T::ObjectType, T::SecretDataType, T::Attributes],
+        Operation::Encapsulate => &[T::CryptographicParameters, T::Attributes],
+        Operation::Decapsulate => &[T::CryptographicParameters, T::Data, T::Attributes],
         _ => &[],
     }
 }

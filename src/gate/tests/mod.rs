@@ -3,8 +3,11 @@
 mod audit;
 mod batches;
 mod callers;
+mod derive;
 mod faults;
 mod guess;
+mod kem;
 mod properties;
 mod simulation;
+mod split;
 mod support;

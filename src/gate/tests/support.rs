@@ -12,8 +12,8 @@ use crate::model::Attribute;
 use crate::ops::Settings;
 use crate::proto::attributes::write_attribute;
 use crate::registry::{
-    CryptographicAlgorithm, CryptographicUsageMask, NameType, ObjectType, Operation, ResultReason, ResultStatus, Tag,
-    Version,
+    CryptographicAlgorithm, CryptographicUsageMask, KeyFormatType, NameType, ObjectType, Operation, ResultReason,
+    ResultStatus, SecretDataType, Tag, Version,
 };
 use crate::store::{Memory, Sequence, Store};
 use crate::ttlv::{Writer, check};
@@ -357,6 +357,80 @@ pub(super) fn name(name: &str) -> (Tag, Value) {
         field(Tag::NameType, Value::Enumeration(NameType::UninterpretedTextString.0)),
     ];
     (Tag::Name, Value::Structure(value))
+}
+
+/// The attributes of a request, under the tag of its version.
+pub(super) fn listed(version: Version, list: &[(Tag, Value)]) -> Field {
+    attributes(version, (Tag::TemplateAttribute, Tag::Attributes), list)
+}
+
+/// Attributes of an object that is active and may be used so.
+pub(super) fn active(mask: CryptographicUsageMask, more: &[(Tag, Value)]) -> Vec<(Tag, Value)> {
+    let mut list = vec![
+        (Tag::CryptographicUsageMask, Value::Integer(mask.0 as i32)),
+        (Tag::ActivationDate, Value::DateTime(Date(START - 10))),
+    ];
+    list.extend(more.iter().cloned());
+    list
+}
+
+/// The tag of an object's structure.
+fn object_tag(object_type: ObjectType) -> Tag {
+    match object_type {
+        ObjectType::SymmetricKey => Tag::SymmetricKey,
+        ObjectType::PrivateKey => Tag::PrivateKey,
+        ObjectType::PublicKey => Tag::PublicKey,
+        ObjectType::SplitKey => Tag::SplitKey,
+        _ => Tag::SecretData,
+    }
+}
+
+impl House {
+    /// Registers an object whose key material is these bytes.
+    pub(super) fn registered(
+        &self,
+        who: &str,
+        version: Version,
+        object_type: ObjectType,
+        material: &[u8],
+        list: &[(Tag, Value)],
+    ) -> String {
+        let block = vec![
+            field(Tag::KeyFormatType, Value::Enumeration(KeyFormatType::Raw.0)),
+            field(Tag::KeyValue, Value::Structure(vec![field(Tag::KeyMaterial, Value::ByteString(material.into()))])),
+        ];
+        let mut object = vec![field(Tag::KeyBlock, Value::Structure(block))];
+        if object_type == ObjectType::SecretData {
+            object.insert(0, field(Tag::SecretDataType, Value::Enumeration(SecretDataType::Password.0)));
+        }
+        let payload = vec![
+            field(Tag::ObjectType, Value::Enumeration(object_type.0)),
+            listed(version, list),
+            field(object_tag(object_type), Value::Structure(object)),
+        ];
+        id_in(&self.does(who, version, Operation::Register, payload))
+    }
+
+    /// The key material of an object, as bytes.
+    pub(super) fn material(&self, who: &str, version: Version, id: &str) -> Vec<u8> {
+        let got = self.does(who, version, Operation::Get, vec![self::id(version, id)]);
+        let path = [Tag::KeyBlock, Tag::KeyValue, Tag::KeyMaterial];
+        let Some(Value::Enumeration(object_type)) = got.field(Tag::ObjectType) else { panic!("no type: {got:?}") };
+        let object = got.field(object_tag(ObjectType(*object_type)));
+        match path.into_iter().fold(object, |inside, tag| inside.and_then(|inside| inside.field(tag))) {
+            Some(Value::ByteString(bytes)) => bytes.to_vec(),
+            other => panic!("no bytes: {other:?}"),
+        }
+    }
+
+    /// One attribute of an object in the form of 3.0.
+    pub(super) fn attribute(&self, who: &str, id: &str, tag: Tag) -> Option<Value> {
+        let version = Version::V3_0;
+        let asked = field(Tag::AttributeReference, Value::Enumeration(tag.0));
+        let payload = vec![self::id(version, id), asked];
+        let answer = self.does(who, version, Operation::GetAttributes, payload);
+        answer.field(Tag::Attributes).and_then(|list| list.field(tag)).cloned()
+    }
 }
 
 /// The payload of Create for an AES key that does everything.

@@ -56,7 +56,10 @@ pub fn derive(cx: &mut Cx<'_>, request: &Request<'_>, sources: &Sources, length:
         DerivationMethod::ENCRYPT => {
             matches_key(cx, key, given)?;
             cipher = of_cipher(&key.object, given).map_err(refused)?;
-            (Derivation::Encrypt { parameters: &cipher, iv: parameters.iv, data }, symmetric::standing(cipher.algorithm))
+            (
+                Derivation::Encrypt { parameters: &cipher, iv: parameters.iv, data },
+                symmetric::standing(cipher.algorithm),
+            )
         }
         DerivationMethod::NIST800_108_C => {
             let prf = mac::algorithm(key).map_err(refused)?;

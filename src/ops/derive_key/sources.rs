@@ -5,11 +5,11 @@ use super::Request;
 use crate::base::{Error, KeyBytes, Result};
 use crate::model::refusal::Refusal;
 use crate::model::usage::Use;
-use crate::proto::id::IdRef;
-use crate::proto::wire::missing;
 use crate::ops::Cx;
 use crate::ops::streams::Part;
 use crate::ops::using::{Key, Using};
+use crate::proto::id::IdRef;
+use crate::proto::wire::missing;
 use crate::registry::{DerivationMethod, ObjectType, ResultReason, Tag, UniqueIdentifier};
 
 /// What a derivation takes from objects.

@@ -117,9 +117,10 @@ fn take_over(parts: &[Object], attributes: &mut Attributes) -> Result<()> {
     // A part that was given no mask says nothing of its key's.
     let no_mask = first.attributes.get(attr::CRYPTOGRAPHIC_USAGE_MASK).is_none_or(|mask| mask.0 == 0);
     for tag in HANDED_ON {
-        if !attributes.has(tag) && !(tag == Tag::CryptographicUsageMask && no_mask) {
-            copy(tag, &first.attributes, attributes);
+        if attributes.has(tag) || (tag == Tag::CryptographicUsageMask && no_mask) {
+            continue;
         }
+        copy(tag, &first.attributes, attributes);
     }
     parts.iter().for_each(|part| hand_on_exposure(&part.attributes, attributes));
     Ok(())

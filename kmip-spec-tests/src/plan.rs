@@ -81,8 +81,9 @@ pub enum Exception {
     },
 }
 
-/// The exceptions of a case.
+/// The exceptions of a case, in whatever version it is played.
 pub fn exceptions(stem: &str) -> Result<Vec<Exception>> {
+    let stem = stem.split('@').next().unwrap_or(stem);
     exceptions_in(EXCEPTIONS, stem)
 }
 

@@ -188,7 +188,7 @@ impl KeyService {
                 Some(hsm) if config.hsm.resident => Arc::new(Resident::new(hsm.clone(), config.hsm.resident_max)),
                 _ => Arc::new(NoVault),
             },
-            policy: Arc::new(Ownership { strangers }),
+            policy: Arc::new(Ownership { strangers, members: config.policy.group_rights.clone().into() }),
             identity: identity(config, self.users.clone()),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),

@@ -477,7 +477,8 @@ impl<'a> Cx<'a> {
             services.policy.allows(caller, Right::Locate, &ObjectFacts::from(object)) == Verdict::Allow
                 && session.as_ref().is_none_or(|session| session.covers(object))
         };
-        let owner = (!caller.operator).then_some(&*caller.name);
+        // What others put into a group of the caller's may be the caller's to find.
+        let owner = (!caller.operator && caller.groups.is_empty()).then_some(&*caller.name);
         let mut seen = self.transaction.seen;
         let mut stopped = false;
         let search = Search { owner, values };
@@ -553,7 +554,12 @@ impl<'a> Cx<'a> {
 
     /// Stages what is left of the ticket that the request showed, whatever became of its items.
     pub(crate) fn settle_session(&mut self) -> Result<()> {
-        let Some((place, found, rest)) = self.session.as_ref().and_then(Session::rest) else { return Ok(()) };
+        let rest = self.session.as_ref().and_then(Session::rest);
+        rest.map_or(Ok(()), |(place, found, rest)| self.spend(&place, found, rest))
+    }
+
+    /// Stages what is left of something that the request used up before its first item, whatever becomes of them.
+    pub(crate) fn spend(&mut self, place: &[u8], found: Found, rest: KeyBytes) -> Result<()> {
         self.transaction.memo_was(place, found);
         Ok(self.transaction.set_request_memo(&self.services.keep, place, Some(rest))?)
     }

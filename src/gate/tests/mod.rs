@@ -3,6 +3,7 @@
 mod audit;
 mod batches;
 mod callers;
+mod credentials;
 mod faults;
 mod guess;
 mod properties;

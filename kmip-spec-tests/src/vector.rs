@@ -50,18 +50,19 @@ impl Vector {
         Ok(Self { name: name.into(), stem, version, exchanges })
     }
 
-    /// The same case in another version of the same form of messages (1.x, 2.x), if every operation and item of its
-    /// requests is known there. Its answers leave out what that version does not know.
+    /// The same case in another version of the same form of messages (1.x, 2.x), if that version has every operation,
+    /// item, attribute and value in its messages.
     pub fn in_version(&self, version: Version) -> Result<Option<Self>> {
         let (major, minor) = version.numbers();
         let mut exchanges = Vec::with_capacity(self.exchanges.len());
         for exchange in &self.exchanges {
             let request = template::read(&exchange.request)?.to_field();
+            let response = template::read(&exchange.response)?.to_field();
             if version_of(&request.value) != Some(self.version) {
                 return Ok(None);
             }
             let known = |item: &Value| operation(item).is_some_and(|operation| operation.known_in(version));
-            if !batch_items(&request).all(known) || !is_known(&request, version) {
+            if !batch_items(&request).all(known) || !is_known(&request, version) || !is_known(&response, version) {
                 return Ok(None);
             }
             exchanges.push(Exchange {

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use keyhaven::registry::Version;
 use kmip_spec_tests::Result;
 use kmip_spec_tests::client::{Client, Https};
 use kmip_spec_tests::plan::{self, Wire};
@@ -49,29 +48,17 @@ fn main() -> ExitCode {
 fn trials(counts: &Counts, arguments: &Arguments) -> Result<Vec<Trial>> {
     let mut vectors = oasis_vectors()?;
     vectors.extend(own_cases()?);
-    if std::env::var_os("KEYHAVEN_NEIGHBOURS").is_some() {
-        vectors = neighbours(&vectors)?;
-    }
     let mut skipped = HashMap::new();
+    let mut borrowed = Vec::new();
     for vector in &mut vectors {
-        if let Some(reason) = plan::except(vector)? {
-            skipped.insert(vector.stem.clone(), reason);
+        match plan::except(vector)? {
+            Some(reason) => drop(skipped.insert(vector.stem.clone(), reason)),
+            None => borrowed.extend(plan::borrowed(vector)?),
         }
     }
+    vectors.extend(borrowed);
     let cases: Cases = Arc::new(vectors.iter().map(|vector| (vector.stem.clone(), vector.clone())).collect());
     vectors.into_iter().map(|vector| trial(vector, &cases, counts, &skipped, arguments)).collect()
-}
-
-/// Every case in every other version of its major that has all that it sends.
-fn neighbours(vectors: &[Vector]) -> Result<Vec<Vector>> {
-    let mut all = Vec::new();
-    for vector in vectors {
-        let major = vector.version.numbers().0;
-        for version in Version::ALL.into_iter().filter(|other| other.numbers().0 == major && *other != vector.version) {
-            all.extend(vector.in_version(version)?);
-        }
-    }
-    Ok(all)
 }
 
 fn trial(

@@ -25,6 +25,9 @@ const DEPTH_CEILING: usize = 64;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The directory of the file, where `pki` is too.
+    #[serde(skip)]
+    pub data: PathBuf,
     /// Listeners and threads.
     pub server: Server,
     /// Certificates and connections.
@@ -385,6 +388,7 @@ impl Config {
     }
 
     fn resolve(&mut self, base: &Path) {
+        self.data = base.into();
         let single = [
             &mut self.tls.certificate,
             &mut self.tls.key,

@@ -39,6 +39,7 @@ use self::outbox::Outboxes;
 use crate::base::{Buffer, Clock, Date, Entropy, Error, Limits, Result};
 use crate::keep::{Keep, Transaction};
 use crate::model::right::{Caller, Policy};
+use crate::ops::reprovision::{NoProvisioner, Provisioner, is_replaced};
 use crate::ops::session::Session;
 use crate::ops::streams::{Open, Streams};
 use crate::ops::{Cx, Services, Settings};
@@ -142,6 +143,7 @@ struct Attempt<'a> {
 /// Who asks, and what of its credentials counts.
 struct Prepared {
     caller: Caller,
+    by_certificate: bool,
     session: Option<Session>,
     spent: Vec<Spent>,
     server_hash: Option<Vec<u8>>,
@@ -150,6 +152,7 @@ struct Prepared {
 /// The same on its way through a batch.
 struct Asker<'a> {
     caller: &'a Caller,
+    certificate: Option<&'a [u8]>,
     session: Option<Session>,
     may_turn: bool,
     spent: Vec<Spent>,
@@ -175,6 +178,7 @@ impl Core {
                 limits: parts.limits,
                 settings: parts.settings,
                 streams: Streams::default(),
+                provisioner: Arc::new(NoProvisioner),
             },
             identity: parts.identity,
             clock: parts.clock,
@@ -187,6 +191,13 @@ impl Core {
         core.note_opened(head)?;
         core.find_unfinished().map_err(CoreError::Jobs)?;
         Ok(core)
+    }
+
+    /// Lets Re-Provision have certificates from there.
+    #[must_use]
+    pub fn with_provisioner(mut self, provisioner: Arc<dyn Provisioner>) -> Self {
+        self.services.provisioner = provisioner;
+        self
     }
 
     /// The chain says where this run begins and how far the one before came.
@@ -299,9 +310,11 @@ impl Core {
                 return self.answer_refused(Refused { version, error }, peer, now, correlation, out);
             }
         };
-        let Prepared { caller, session, spent, server_hash } = prepared;
+        let Prepared { caller, by_certificate, session, spent, server_hash } = prepared;
         let may_turn = peer.may_turn && self.outboxes.has_room(&caller.name);
-        let asker = Asker { caller: &caller, session, may_turn, spent, server_hash: server_hash.as_deref() };
+        let certificate = peer.certificate.as_deref().filter(|_| by_certificate);
+        let server_hash = server_hash.as_deref();
+        let asker = Asker { caller: &caller, certificate, session, may_turn, spent, server_hash };
         let attempt = self.run(&request, asker, now, may_block, correlation, out)?;
         let too_large = request.header.maximum_response_size.is_some_and(|maximum| out.len() > maximum);
         if too_large {
@@ -328,8 +341,14 @@ impl Core {
 
     /// What is settled before the first item: extensions that must be understood, and who is asking.
     fn prepare(&self, request: &Request<'_>, peer: &Peer, now: (Date, i64), may_block: bool) -> Result<Prepared> {
-        batch::refuse_critical_extensions(request)?;
         let keep = &self.services.keep;
+        if let Some(certificate) = &peer.certificate
+            && is_replaced(keep, certificate)?
+        {
+            let words = "this certificate was replaced by Re-Provision; connect with the new one";
+            return Err(Error::new(ResultReason::AuthenticationNotSuccessful, words));
+        }
+        batch::refuse_critical_extensions(request)?;
         let mut named = Named::default();
         if let Some(authentication) = &request.header.authentication {
             let certificate = peer.certificate.as_deref();
@@ -347,9 +366,10 @@ impl Core {
             }
             caller = Some(owner);
         }
+        let by_certificate = caller.is_none();
         let mut caller = caller.unwrap_or_else(|| peer.caller.clone());
         self.find_groups(&mut caller, now.0)?;
-        Ok(Prepared { caller, session, spent, server_hash })
+        Ok(Prepared { caller, by_certificate, session, spent, server_hash })
     }
 
     /// Puts the caller into its groups, if the policy wants to know them.
@@ -378,6 +398,7 @@ impl Core {
         let caller = asker.caller;
         let mut cx = Cx::new(&self.services, caller, version, now, may_block);
         cx.session = asker.session;
+        cx.certificate = asker.certificate;
         cx.may_turn = asker.may_turn;
         for spent in asker.spent {
             cx.spend(&spent.place, spent.found, spent.value)?;

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use super::asynchronous::Instead;
+use super::reprovision::Provisioner;
 use super::session::Session;
 use super::streams::{Open, Streams};
 use super::using::data::Outputs;
@@ -39,6 +40,8 @@ pub struct Services {
     pub settings: Settings,
     /// Operations in parts.
     pub streams: Streams,
+    /// Where the certificates of clients come from.
+    pub provisioner: Arc<dyn Provisioner>,
 }
 
 /// What the operator chose, as far as operations look at it.
@@ -151,6 +154,8 @@ pub struct Cx<'a> {
     pub streams: Open<'a>,
     /// The ticket that the request showed.
     pub session: Option<Session>,
+    /// The certificate by which the caller came in, DER; none for who came in by credential or ticket.
+    pub certificate: Option<&'a [u8]>,
     /// What is to be answered instead of the operation's own answer.
     pub instead: Option<Instead>,
     /// Asynchronous requests that this request makes, by the names of their notes.
@@ -188,6 +193,7 @@ impl<'a> Cx<'a> {
             outputs: Outputs::default(),
             streams: Open::new(&services.streams),
             session: None,
+            certificate: None,
             instead: None,
             submitted: Vec::new(),
             process: Vec::new(),

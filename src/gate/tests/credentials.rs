@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::support::{Answer, Ask, House, START, Setup, create, field, id, id_in, peer};
-use crate::base::{Buffer, Field, Value};
+use crate::base::{Field, Value};
 use crate::crypto::hash::hash;
 use crate::crypto::otp::Token;
-use crate::gate::Outcome;
 use crate::model::right::Right;
 use crate::registry::{
     CertificateType, CredentialType, HashingAlgorithm, OTPAlgorithm, Operation, ResultReason, ResultStatus, Tag,
@@ -209,12 +208,7 @@ fn a_certificate_names_the_user_that_is_linked_to_it() {
     let ask = |value: Vec<Field>, certificate: Option<&[u8]>| -> Answer {
         let mut peer = peer("stranger");
         peer.certificate = certificate.map(Into::into);
-        let mut reply = Buffer::default();
-        let request = create_with(V, CredentialType::Certificate, value).bytes();
-        match house.core.handle(&request, &peer, true, &mut reply) {
-            Outcome::Reply(sequence) => Answer::read(&reply, sequence),
-            Outcome::WouldBlock => panic!("nothing here blocks"),
-        }
+        house.send_by(&peer, &create_with(V, CredentialType::Certificate, value).bytes())
     };
     let shown = |der: &[u8]| vec![field(Tag::Certificate, Value::Structure(inner(der)))];
     // (what the header says, the certificate of the connection, whether it is erin)

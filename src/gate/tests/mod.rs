@@ -7,5 +7,6 @@ mod credentials;
 mod faults;
 mod guess;
 mod properties;
+mod reprovision;
 mod simulation;
 mod support;

@@ -153,8 +153,13 @@ impl House {
 
     /// Sends bytes on a thread that may block.
     pub(super) fn send(&self, who: &str, bytes: &[u8]) -> Answer {
+        self.send_by(&peer(who), bytes)
+    }
+
+    /// The same on a connection.
+    pub(super) fn send_by(&self, peer: &Peer, bytes: &[u8]) -> Answer {
         let mut reply = Buffer::default();
-        match self.core.handle(bytes, &peer(who), true, &mut reply) {
+        match self.core.handle(bytes, peer, true, &mut reply) {
             Outcome::Reply(sequence) => Answer::read(&reply, sequence),
             Outcome::WouldBlock => panic!("a thread that may block is told that it would"),
         }

@@ -74,6 +74,12 @@ impl Vector {
         Ok(Some(Self { name, stem: format!("{}@{version}", self.stem), version, exchanges }))
     }
 
+    /// The profile it belongs to: what stands before `-M-` (mandatory) or `-O-` (optional) in its name.
+    pub fn profile(&self) -> &str {
+        let end = ["-M-", "-O-"].iter().filter_map(|mark| self.stem.find(mark)).min();
+        &self.stem[..end.unwrap_or(self.stem.len())]
+    }
+
     /// The names of the operations it sends.
     pub fn operations(&self) -> Result<BTreeSet<String>> {
         let mut operations = BTreeSet::new();

@@ -512,16 +512,6 @@ impl<'a> Cx<'a> {
         Ok(())
     }
 
-    /// What the server keeps under the name.
-    pub fn note(&self, name: &str) -> Result<Option<Value>> {
-        Ok(self.transaction.note(&self.services.keep, name)?)
-    }
-
-    /// Stages what the server keeps under the name.
-    pub fn set_note(&mut self, name: &'static str, value: Option<Value>) {
-        self.transaction.set_note(name, value);
-    }
-
     /// Sets the ID Placeholder to the answer of an operation, and remembers the answer for later items.
     pub fn answer(&mut self, part: UniqueIdentifier, id: &Id) {
         self.answered.push(Answered { part, id: id.0.clone() });
@@ -536,6 +526,11 @@ impl<'a> Cx<'a> {
     /// Empties the ID Placeholder.
     pub fn clear_placeholder(&mut self) {
         self.placeholder = None;
+    }
+
+    /// A memo as this request sees it, for who does not change what follows from it.
+    pub fn look_at_memo(&self, name: &[u8]) -> Result<Option<KeyBytes>> {
+        Ok(self.transaction.look_at_memo(&self.services.keep, name)?)
     }
 
     /// A memo as this request sees it.

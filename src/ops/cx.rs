@@ -419,10 +419,13 @@ impl<'a> Cx<'a> {
             let taken = holder.is_some_and(|holder| *holder != *object.id && !self.transaction.touches(&holder));
             self.transaction.seen = self.transaction.seen.max(seen);
             if twice || taken_here || taken {
-                return Err(Error::new(
-                    ResultReason::NonUniqueNameAttribute,
-                    "an object of yours has this name already; names are unique",
-                ));
+                // 1.4 §11.15 and §11.16 against §11.2 to §11.4.
+                let older = match self.operation {
+                    Operation::AddAttribute | Operation::ModifyAttribute => ResultReason::IllegalOperation,
+                    _ => ResultReason::InvalidField,
+                };
+                let words = "an object of yours has this name already; names are unique";
+                return Err(Refusal::new(ResultReason::NonUniqueNameAttribute, older, words).into_error(self.version));
             }
         }
         Ok(())

@@ -184,13 +184,6 @@ const ROWS: &[Row] = &[
         None,
     ),
     Row(
-        "§11.5 an offset to no Activation Date",
-        Operation::ReKey,
-        |t, v| vec![id(v, &t.fresh), field(Tag::Offset, Value::Interval(5))],
-        Some(Reason::IllegalOperation),
-        None,
-    ),
-    Row(
         "§11.11 not allowed by the attributes",
         Operation::Check,
         |t, v| {
@@ -232,7 +225,7 @@ const ROWS: &[Row] = &[
         Operation::AddAttribute,
         |t, v| changed(v, &t.active, Tag::State, Value::Enumeration(1)),
         Some(Reason::PermissionDenied),
-        Some(Reason::AttributeReadOnly),
+        Some(Reason::ReadOnlyAttribute),
     ),
     Row(
         "§11.15 the attribute exists",
@@ -302,7 +295,7 @@ const ROWS: &[Row] = &[
         Operation::Activate,
         |t, v| vec![id(v, &t.opaque)],
         Some(Reason::IllegalOperation),
-        Some(Reason::InvalidObjectType),
+        None,
     ),
     Row(
         "§11.20 not Pre-Active",
@@ -323,7 +316,7 @@ const ROWS: &[Row] = &[
         Operation::Revoke,
         |t, v| vec![id(v, &t.opaque), revocation(RevocationReasonCode::Unspecified.0)],
         Some(Reason::IllegalOperation),
-        Some(Reason::InvalidObjectType),
+        None,
     ),
     Row(
         "§11.22 destroyed already",

@@ -76,7 +76,7 @@ pub fn groups(keep: &Keep, name: &str, now: Date) -> Result<Vec<Box<str>>> {
         for target in user.object.attributes.all(attr::GROUP_LINK) {
             for group in linked(keep, &target, ObjectType::Group, now)? {
                 groups.extend(group.object.attributes.all(attr::NAME).map(|name| name.value.into()));
-                groups.push(group.object.id);
+                groups.push(group.object.id.clone());
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use keyhaven::proto::text::Encoding;
+use keyhaven::registry::{Tag, Version};
 
 use crate::Result;
 use crate::vector::Vector;
@@ -14,6 +15,15 @@ const EXCEPTIONS: &str = include_str!("../exceptions.txt");
 
 /// Cases that use the objects of another one of the same version, played before on the same connection.
 const AFTER: &[(&str, &str)] = &[("SASED-M-3-", "SASED-M-2-"), ("TL-M-3-", "TL-M-2-")];
+
+/// Versions without published cases, and those whose cases are played in them too.
+const BORROWED: &[(Version, Version)] = &[(Version::V1_3, Version::V1_4), (Version::V2_0, Version::V2_1)];
+
+/// A case in a version that has no cases of its own, where that version has all that is in it.
+pub fn borrowed(vector: &Vector) -> Result<Option<Vector>> {
+    let to = BORROWED.iter().find(|(_, from)| *from == vector.version);
+    to.map_or(Ok(None), |(to, _)| vector.in_version(*to))
+}
 
 /// How a case is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +82,8 @@ fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
 pub enum Exception {
     /// It is not played.
     Skip(String),
+    /// An Attribute of its requests without Attribute Name, which no message may have, gets this one.
+    Name(String),
     /// A value of its answers is replaced.
     Expect {
         /// The value in the file.
@@ -92,6 +104,10 @@ fn exceptions_in(text: &'static str, stem: &str) -> Result<Vec<Exception>> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let exception = match words.as_slice() {
             [_, "skip", reason @ ..] if !reason.is_empty() => Exception::Skip(reason.join(" ")),
+            [_, "name", attribute, reason @ ..] if !reason.is_empty() => {
+                let row = Tag::from_name(attribute).and_then(|tag| tag.row());
+                Exception::Name(row.ok_or(format!("exceptions.txt: no attribute {attribute}"))?.name.into())
+            }
             [_, "expect", wrong, right, reason @ ..] if !reason.is_empty() => {
                 Exception::Expect { wrong: (*wrong).into(), right: (*right).into() }
             }
@@ -109,6 +125,14 @@ pub fn except(vector: &mut Vector) -> Result<Option<String>> {
     for exception in exceptions(&vector.stem)? {
         match exception {
             Exception::Skip(reason) => return Ok(Some(reason)),
+            Exception::Name(attribute) => {
+                let name =
+                    format!("<Attribute><AttributeName type=\"TextString\" value=\"{attribute}\"/><AttributeValue");
+                let requests = vector.exchanges.iter_mut().map(|exchange| &mut exchange.request);
+                if requests.fold(0, |count, request| count + name_attributes(request, &name)) == 0 {
+                    return Err(format!("exceptions.txt: {} has no attribute without a name", vector.stem));
+                }
+            }
             Exception::Expect { wrong, right } => {
                 let (wrong, right) = (format!("value=\"{wrong}\""), format!("value=\"{right}\""));
                 let mut answers = vector.exchanges.iter_mut().map(|exchange| &mut exchange.response).peekable();
@@ -124,6 +148,24 @@ pub fn except(vector: &mut Vector) -> Result<Option<String>> {
         }
     }
     Ok(None)
+}
+
+/// Puts `name` in the place of an Attribute's beginning that is followed by its value, and counts these places.
+fn name_attributes(request: &mut String, name: &str) -> usize {
+    let mut count = 0;
+    let mut parts = request.split("<Attribute>");
+    let mut named = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.trim_start().strip_prefix("<AttributeValue") {
+            Some(value) => {
+                named = named + name + value;
+                count += 1;
+            }
+            None => named = named + "<Attribute>" + part,
+        }
+    }
+    *request = named;
+    count
 }
 
 #[cfg(test)]
@@ -146,6 +188,17 @@ mod tests {
         assert_eq!(exceptions_in(text, "A-1").unwrap(), [Exception::Skip("because".into())]);
         assert_eq!(exceptions_in(text, "A-2").unwrap().len(), 1);
         assert!(exceptions_in("A-1 skip", "A-2").is_err());
+        let text = "A-1 name CryptographicParameters the standard says so";
+        assert_eq!(exceptions_in(text, "A-1").unwrap(), [Exception::Name("Cryptographic Parameters".into())]);
+        assert!(exceptions_in("A-1 name Nothing because", "A-1").is_err());
+    }
+
+    #[test]
+    fn a_nameless_attribute_gets_a_name() {
+        let mut request =
+            "<A/><Attribute>\n <AttributeValue/></Attribute><Attribute><AttributeName/></Attribute>".into();
+        assert_eq!(name_attributes(&mut request, "<Attribute><N/><AttributeValue"), 1);
+        assert_eq!(request, "<A/><Attribute><N/><AttributeValue/></Attribute><Attribute><AttributeName/></Attribute>");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The table at the end of a run: per version, how many cases passed, failed, are pending or excepted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+use crate::Result;
 
 /// How a case ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,24 +18,56 @@ pub enum Ending {
     Excepted,
 }
 
-/// Counts by version.
+/// Counts by version and profile.
 #[derive(Clone, Default, Debug)]
-pub struct Table(BTreeMap<String, [u32; 4]>);
+pub struct Table(BTreeMap<(String, String), [u32; 4]>);
 
 impl Table {
     /// Counts a case.
-    pub fn add(&mut self, group: impl Into<String>, ending: Ending) {
-        self.0.entry(group.into()).or_default()[ending as usize] += 1;
+    pub fn add(&mut self, version: impl Into<String>, profile: impl Into<String>, ending: Ending) {
+        self.0.entry((version.into(), profile.into())).or_default()[ending as usize] += 1;
     }
+
+    /// A row a profile and a column a version, in Markdown: how many cases passed of how many; what was not played
+    /// counts as not passed.
+    pub fn markdown(&self) -> String {
+        let versions: BTreeSet<&str> = self.0.keys().map(|(version, _)| version.as_str()).collect();
+        let profiles: BTreeSet<&str> = self.0.keys().map(|(_, profile)| profile.as_str()).collect();
+        let cell = |profile: &str, version: &str| match self.0.get(&(version.to_owned(), profile.to_owned())) {
+            None => " |".to_owned(),
+            Some(counts) => format!(" {}/{} |", counts[Ending::Passed as usize], counts.iter().sum::<u32>()),
+        };
+        let mut text = String::from("| profile |");
+        versions.iter().for_each(|version| text.push_str(&format!(" {version} |")));
+        text.push_str(&format!("\n|---|{}\n", "---|".repeat(versions.len())));
+        for profile in profiles {
+            text.push_str(&format!("| {profile} |"));
+            versions.iter().for_each(|version| text.push_str(&cell(profile, version)));
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Puts `table` between the marks `<!-- begin NAME -->` and `<!-- end NAME -->` of a document.
+pub fn replace_between(document: &str, name: &str, table: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- begin {name} -->"), format!("<!-- end {name} -->"));
+    let parts = document.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let (before, after) = parts.ok_or_else(|| format!("the document has no marks {begin} and {end}"))?;
+    Ok(format!("{before}{begin}\n{table}{end}{after}"))
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut groups: BTreeMap<&str, [u32; 4]> = BTreeMap::new();
         let mut sums = [0; 4];
+        for ((version, _), counts) in &self.0 {
+            let group = groups.entry(version).or_default();
+            group.iter_mut().zip(counts).chain(sums.iter_mut().zip(counts)).for_each(|(sum, count)| *sum += count);
+        }
         writeln!(f, "{:<10}{:>8}{:>8}{:>9}{:>10}{:>7}", "version", "passed", "failed", "pending", "excepted", "all")?;
-        for (group, counts) in &self.0 {
+        for (group, counts) in &groups {
             line(f, group, counts)?;
-            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         }
         line(f, "all", &sums)
     }
@@ -51,14 +85,28 @@ mod tests {
     #[test]
     fn the_table_has_a_line_a_version_and_a_sum() {
         let mut table = Table::default();
-        table.add("1.4", Ending::Passed);
-        table.add("2.1", Ending::Failed);
-        table.add("2.1", Ending::Pending);
+        table.add("1.4", "TL", Ending::Passed);
+        table.add("2.1", "TL", Ending::Failed);
+        table.add("2.1", "BL", Ending::Pending);
         let text = table.to_string();
         assert_eq!(text.lines().count(), 4);
         assert_eq!(
             text.lines().last().unwrap().split_whitespace().collect::<Vec<_>>(),
             ["all", "1", "1", "1", "0", "3"]
         );
+    }
+
+    #[test]
+    fn the_matrix_has_a_row_a_profile_and_goes_between_its_marks() {
+        let mut table = Table::default();
+        table.add("1.4", "TL", Ending::Passed);
+        table.add("2.1", "TL", Ending::Excepted);
+        table.add("2.1", "BL", Ending::Passed);
+        let matrix = table.markdown();
+        assert_eq!(matrix, "| profile | 1.4 | 2.1 |\n|---|---|---|\n| BL | | 1/1 |\n| TL | 1/1 | 0/1 |\n");
+        let document = "a\n<!-- begin x -->\nold\n<!-- end x -->\nb";
+        let new = "a\n<!-- begin x -->\nnew\n<!-- end x -->\nb";
+        assert_eq!(replace_between(document, "x", "new\n").unwrap(), new);
+        assert!(replace_between(document, "y", "").is_err());
     }
 }

@@ -9,6 +9,7 @@ use keyhaven::proto::text::version_of;
 use keyhaven::registry::{Operation, Tag, Version};
 
 use crate::Result;
+use crate::state::leaves;
 use crate::template::{self, Node};
 
 /// One test case.
@@ -49,6 +50,36 @@ impl Vector {
         Ok(Self { name: name.into(), stem, version, exchanges })
     }
 
+    /// The same case in another version of the same form of messages (1.x, 2.x), if that version has every operation,
+    /// item, attribute and value in its messages.
+    pub fn in_version(&self, version: Version) -> Result<Option<Self>> {
+        let (major, minor) = version.numbers();
+        let mut exchanges = Vec::with_capacity(self.exchanges.len());
+        for exchange in &self.exchanges {
+            let request = template::read(&exchange.request)?.to_field();
+            let response = template::read(&exchange.response)?.to_field();
+            if version_of(&request.value) != Some(self.version) {
+                return Ok(None);
+            }
+            let known = |item: &Value| operation(item).is_some_and(|operation| operation.known_in(version));
+            if !batch_items(&request).all(known) || !is_known(&request, version) || !is_known(&response, version) {
+                return Ok(None);
+            }
+            exchanges.push(Exchange {
+                request: with_version(&exchange.request, self.version, major, minor),
+                response: with_version(&exchange.response, self.version, major, minor),
+            });
+        }
+        let name = format!("{}@{version}", self.name);
+        Ok(Some(Self { name, stem: format!("{}@{version}", self.stem), version, exchanges }))
+    }
+
+    /// The profile it belongs to: what stands before `-M-` (mandatory) or `-O-` (optional) in its name.
+    pub fn profile(&self) -> &str {
+        let end = ["-M-", "-O-"].iter().filter_map(|mark| self.stem.find(mark)).min();
+        &self.stem[..end.unwrap_or(self.stem.len())]
+    }
+
     /// The names of the operations it sends.
     pub fn operations(&self) -> Result<BTreeSet<String>> {
         let mut operations = BTreeSet::new();
@@ -81,6 +112,43 @@ pub fn batch_items(message: &Field) -> impl Iterator<Item = &Value> {
         _ => &[],
     };
     fields.iter().filter(|field| field.tag == Tag::BatchItem).map(|field| &field.value)
+}
+
+/// Whether the version has every item of a message, every attribute that it names and every value of an enumeration.
+fn is_known(message: &Field, version: Version) -> bool {
+    let mut all = true;
+    leaves(message, &mut |tag, value| {
+        all &= match value {
+            Value::Enumeration(number) => {
+                let row = tag.enumeration().and_then(|table| table.row(*number));
+                row.is_none_or(|row| row.known_in(version))
+            }
+            Value::TextString(name) if tag == Tag::AttributeName => {
+                Tag::from_name(name).is_none_or(|tag| tag.known_in(version))
+            }
+            _ => true,
+        };
+    });
+    all && has_known_tags(message, version)
+}
+
+fn has_known_tags(field: &Field, version: Version) -> bool {
+    let inside = match &field.value {
+        Value::Structure(fields) => fields.iter().all(|field| has_known_tags(field, version)),
+        _ => true,
+    };
+    field.tag.known_in(version) && inside
+}
+
+/// A message with another version in its header, which is the first that a message has.
+fn with_version(text: &str, from: Version, major: i32, minor: i32) -> String {
+    let element = |name: &str, number: i32| format!("<{name} type=\"Integer\" value=\"{number}\"/>");
+    let (old_major, old_minor) = from.numbers();
+    text.replacen(&element("ProtocolVersionMajor", old_major), &element("ProtocolVersionMajor", major), 1).replacen(
+        &element("ProtocolVersionMinor", old_minor),
+        &element("ProtocolVersionMinor", minor),
+        1,
+    )
 }
 
 /// The operation of a batch item.

@@ -1,7 +1,9 @@
 //! Plays every case against a server: one test a case. `cargo test -p kmip-spec-tests --test vectors -- FILTER`.
-//! Cases with pending operations are ignored; `-- --ignored` plays them all the same.
+//! Cases with pending operations are ignored; `-- --ignored` plays them all the same. A run of all cases with
+//! `KEYHAVEN_WRITE=docs/conformance.md` in the environment writes its result into that document.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +11,7 @@ use kmip_spec_tests::Result;
 use kmip_spec_tests::client::{Client, Https};
 use kmip_spec_tests::plan::{self, Wire};
 use kmip_spec_tests::play::{Transport, now, play};
-use kmip_spec_tests::report::{Ending, Table};
+use kmip_spec_tests::report::{Ending, Table, replace_between};
 use kmip_spec_tests::state::State;
 use kmip_spec_tests::subject::Subject;
 use kmip_spec_tests::vector::{Vector, oasis, oasis_vectors, own_cases};
@@ -40,20 +42,40 @@ fn main() -> ExitCode {
     // The last reference: the server ends here.
     drop(SUBJECT.lock().unwrap_or_else(PoisonError::into_inner).take());
     if !arguments.list {
-        println!("{}", counts.lock().unwrap_or_else(PoisonError::into_inner));
+        let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        println!("{counts}");
+        if let Err(error) = write(&counts, &arguments) {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
     }
     conclusion.exit_code()
+}
+
+/// Writes the matrix of a whole run into the document that the environment names.
+fn write(counts: &Table, arguments: &Arguments) -> Result<()> {
+    let Some(path) = std::env::var_os("KEYHAVEN_WRITE").map(PathBuf::from) else { return Ok(()) };
+    if arguments.filter.is_some() || !arguments.skip.is_empty() || oasis().is_none() {
+        return Err("KEYHAVEN_WRITE needs a run of all cases".into());
+    }
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let document = std::fs::read_to_string(&path).map_err(failed)?;
+    let document = replace_between(&document, "cases", &counts.markdown())?;
+    std::fs::write(&path, document).map_err(failed)
 }
 
 fn trials(counts: &Counts, arguments: &Arguments) -> Result<Vec<Trial>> {
     let mut vectors = oasis_vectors()?;
     vectors.extend(own_cases()?);
     let mut skipped = HashMap::new();
+    let mut borrowed = Vec::new();
     for vector in &mut vectors {
-        if let Some(reason) = plan::except(vector)? {
-            skipped.insert(vector.stem.clone(), reason);
+        match plan::except(vector)? {
+            Some(reason) => drop(skipped.insert(vector.stem.clone(), reason)),
+            None => borrowed.extend(plan::borrowed(vector)?),
         }
     }
+    vectors.extend(borrowed);
     let cases: Cases = Arc::new(vectors.iter().map(|vector| (vector.stem.clone(), vector.clone())).collect());
     vectors.into_iter().map(|vector| trial(vector, &cases, counts, &skipped, arguments)).collect()
 }
@@ -65,7 +87,9 @@ fn trial(
     skipped: &HashMap<String, String>,
     arguments: &Arguments,
 ) -> Result<Trial> {
-    let group = if vector.name.starts_with("own/") { "own".into() } else { vector.version.to_string() };
+    let own = vector.name.starts_with("own/");
+    let group = if own { "own".into() } else { vector.version.to_string() };
+    let profile = if own { "own".into() } else { vector.profile().to_owned() };
     let pending = plan::pending(&vector)?;
     let (kind, ending) = match skipped.get(&vector.stem) {
         Some(reason) => (format!("excepted: {reason}"), Some(Ending::Excepted)),
@@ -76,7 +100,7 @@ fn trial(
         None => (String::new(), None),
     };
     if let Some(ending) = ending.filter(|_| !plays_ignored(arguments, &vector.name)) {
-        counts.lock().unwrap_or_else(PoisonError::into_inner).add(group.clone(), ending);
+        counts.lock().unwrap_or_else(PoisonError::into_inner).add(group.clone(), profile.clone(), ending);
     }
     let name = vector.name.clone();
     let (cases, counts) = (Arc::clone(cases), Arc::clone(counts));
@@ -87,7 +111,7 @@ fn trial(
             Ok(Completion::Ignored { .. }) => Ending::Excepted,
             Err(_) => Ending::Failed,
         };
-        counts.lock().unwrap_or_else(PoisonError::into_inner).add(group, ending);
+        counts.lock().unwrap_or_else(PoisonError::into_inner).add(group, profile, ending);
         outcome.map_err(Failed::from)
     };
     Ok(Trial::ignorable_test(name, run).with_kind(kind).with_ignored_flag(ending.is_some()))

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::failure::Failure;
 use super::files;
 use crate::base::Limits;
+use crate::model::right::Right;
 use crate::vault::pkcs11::{Omit, Profile, Settings, TokenChoice};
 
 /// The name of the configuration file in a data directory.
@@ -24,6 +25,9 @@ const DEPTH_CEILING: usize = 64;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The directory of the file, where `pki` is too.
+    #[serde(skip)]
+    pub data: PathBuf,
     /// Listeners and threads.
     pub server: Server,
     /// Certificates and connections.
@@ -280,6 +284,9 @@ pub enum IdentitySource {
 pub struct Policy {
     /// What a client reads about an object of somebody else.
     pub strangers: Strangers,
+    /// What the members of a group may do with the objects that are in it.
+    #[serde(deserialize_with = "rights")]
+    pub group_rights: Vec<Right>,
     /// Whether the Interop operation is answered.
     pub interop: bool,
     /// Whether clients that took the server role are sent their new objects by Put, keys and all.
@@ -381,6 +388,7 @@ impl Config {
     }
 
     fn resolve(&mut self, base: &Path) {
+        self.data = base.into();
         let single = [
             &mut self.tls.certificate,
             &mut self.tls.key,
@@ -477,6 +485,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             strangers: Strangers::NotFound,
+            group_rights: Vec::new(),
             interop: true,
             put: false,
             legacy_algorithms: false,
@@ -528,6 +537,16 @@ fn depth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> 
         number if (1..=DEPTH_CEILING).contains(&number) => Ok(number),
         _ => Err(de::Error::custom(format!("must be between 1 and {DEPTH_CEILING}"))),
     }
+}
+
+/// Rights over objects; those to make objects and to govern the server are nobody's by a group.
+fn rights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Right>, D::Error> {
+    let right = |name: &String| {
+        Right::from_name(name).filter(|right| !matches!(right, Right::Create | Right::Administer)).ok_or_else(|| {
+            de::Error::custom(format!("{name:?} is no right over objects, such as \"get\", \"use\" and \"locate\""))
+        })
+    };
+    Vec::<String>::deserialize(deserializer)?.iter().map(right).collect()
 }
 
 fn rule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IdentitySource>, D::Error> {
@@ -620,6 +639,7 @@ mod tests {
             ("[tls]\naccepted_fingerprints = [\n \"00\"]\n", "dir/k.toml:", "64 hexadecimal"),
             ("[identity]\nrule = []\n", "dir/k.toml:2: ", "at least one"),
             ("[identity]\nrule = [\"serial\"]\n", "dir/k.toml:2: ", "serial"),
+            ("[policy]\ngroup_rights = [\"administer\"]\n", "dir/k.toml:2: ", "administer"),
             ("[root]\npassphrase_file = \"x\"\n", "dir/k.toml:2: ", "only for kind"),
             ("[storage]\n", "dir/k.toml:1: ", "storage"),
             ("[server\n", "dir/k.toml:1: ", ""),

@@ -13,6 +13,7 @@ mod init;
 mod log;
 pub mod passphrase;
 mod pki;
+mod provision;
 mod quickstart;
 mod run;
 mod seams;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, SanType, SubjectPublicKeyInfo,
 };
 use time::{Duration, OffsetDateTime};
 use x509_parser::extensions::GeneralName;
@@ -111,10 +111,9 @@ impl Pki {
     pub fn issue_client(&self, authority: &Authority, name: &str) -> Result<(), Failure> {
         check_name(name)?;
         let key = new_key()?;
-        let mut params = parameters(name, LEAF_DAYS);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let certificate =
-            params.signed_by(&key, &authority.issuer).map_err(|error| cannot_make(&format!("{name:?}"), &error))?;
+        let certificate = client_parameters(name)
+            .signed_by(&key, &authority.issuer)
+            .map_err(|error| cannot_make(&format!("{name:?}"), &error))?;
         files::make_directory(&self.clients())?;
         let pem = self.client(name);
         if pem.exists() {
@@ -125,6 +124,20 @@ impl Pki {
         }
         files::write_new(&self.client_key(name), key_pem(&key).as_bytes(), SECRET)?;
         files::write_new(&pem, certificate.pem().as_bytes(), PUBLIC)
+    }
+
+    /// Issues a client certificate for a key that the client has; gives it as DER and keeps no file.
+    pub fn certify_client(
+        &self,
+        authority: &Authority,
+        name: &str,
+        public_key_info: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        check_name(name)?;
+        let cannot = |error: rcgen::Error| cannot_make(&format!("{name:?}"), &error);
+        let key = SubjectPublicKeyInfo::from_der(public_key_info).map_err(cannot)?;
+        let certificate = client_parameters(name).signed_by(&key, &authority.issuer).map_err(cannot)?;
+        Ok(certificate.der().to_vec())
     }
 
     /// Issues the server's certificate for this machine and `hosts`. A key that exists is kept, so that only one file
@@ -269,6 +282,12 @@ fn parameters(common_name: &str, days: i64) -> CertificateParams {
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn client_parameters(name: &str) -> CertificateParams {
+    let mut params = parameters(name, LEAF_DAYS);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     params
 }
 

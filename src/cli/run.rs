@@ -24,24 +24,29 @@ fn options(config: &Config) -> Options {
         listen: vec![config.server.listen],
         https: config.server.https.into_iter().collect(),
         admin: config.server.admin,
-        tls: TlsOptions {
-            certificate: config.tls.certificate.clone(),
-            key: config.tls.key.clone(),
-            client_authorities: config.tls.client_cas.clone(),
-            revocation_lists: config.tls.crls.clone(),
-            enrolled: config.tls.accepted_fingerprints.iter().map(|one| super::service::hex(&one.0)).collect(),
-            minimum: match config.tls.minimum_version {
-                TlsVersion::V1_2 => TlsMinimum::Tls12,
-                TlsVersion::V1_3 => TlsMinimum::Tls13,
-            },
-            ..TlsOptions::default()
-        },
+        tls: tls_options(config),
         limits: config.limits(),
         connections_max: config.limits.connections_max,
         handshake: Duration::from_secs(config.tls.handshake_seconds),
         idle: Duration::from_secs(config.tls.idle_seconds),
         workers: (config.server.workers > 0).then_some(config.server.workers),
         ..defaults
+    }
+}
+
+/// Files and rules of TLS.
+pub fn tls_options(config: &Config) -> TlsOptions {
+    TlsOptions {
+        certificate: config.tls.certificate.clone(),
+        key: config.tls.key.clone(),
+        client_authorities: config.tls.client_cas.clone(),
+        revocation_lists: config.tls.crls.clone(),
+        enrolled: config.tls.accepted_fingerprints.iter().map(|one| super::service::hex(&one.0)).collect(),
+        minimum: match config.tls.minimum_version {
+            TlsVersion::V1_2 => TlsMinimum::Tls12,
+            TlsVersion::V1_3 => TlsMinimum::Tls13,
+        },
+        ..TlsOptions::default()
     }
 }
 

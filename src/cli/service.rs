@@ -14,6 +14,8 @@ use rustls::pki_types::CertificateDer;
 use super::config::{Config, IdentitySource, RootKind, Strangers as StrangersSetting};
 use super::failure::Failure;
 use super::hsm_metrics::HsmMetrics;
+use super::provision::LocalAuthority;
+use super::run::tls_options;
 use super::seams::{self, Opened, open_root, store_options};
 use super::unseal;
 use super::users::Users;
@@ -188,7 +190,7 @@ impl KeyService {
                 Some(hsm) if config.hsm.resident => Arc::new(Resident::new(hsm.clone(), config.hsm.resident_max)),
                 _ => Arc::new(NoVault),
             },
-            policy: Arc::new(Ownership { strangers }),
+            policy: Arc::new(Ownership { strangers, members: config.policy.group_rights.clone().into() }),
             identity: identity(config, self.users.clone()),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -207,6 +209,8 @@ impl KeyService {
             },
             durable_reads: config.audit.durable_reads,
         })?;
+        let authority = LocalAuthority::new(&config.data, tls_options(config), identity(config, self.users.clone()));
+        let core = core.with_provisioner(Arc::new(authority));
         match core.sweep() {
             Ok(swept) if self.hsm.is_some() => {
                 tracing::info!(?swept, "the keys of the HSM are compared with the store")

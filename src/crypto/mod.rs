@@ -18,6 +18,7 @@ mod number;
 #[cfg(test)]
 mod oasis;
 pub mod operations;
+pub mod otp;
 pub mod password;
 pub mod pkcs12;
 pub mod pqc;

@@ -1,9 +1,9 @@
 //! Who is calling: a certificate or a credential becomes a Caller.
 //!
 //! The certificate is read once for each connection, and the first rule that finds something in it names the
-//! caller. A credential in a request's header names another caller if its password is right: that of the users file,
-//! or of a user in the store. A user name that is
-//! empty says nothing and is passed over: some clients send one beside a valid certificate.
+//! caller. A credential in a request's header names another caller if it is right: a password of the users file or of a
+//! user in the store, or another credential of such a user. A user name that is empty says nothing and is passed over:
+//! some clients send one beside a valid certificate.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -16,13 +16,14 @@ use x509_parser::prelude::FromDer;
 
 use super::attempts::Attempts;
 use super::audit::Kind;
+use super::credentials::{self, Asking, OneTime, Proof, Spent};
 use super::outbox::Outbox;
 use super::users;
 use crate::base::{Date, Error, Pin, Result};
-use crate::keep::Keep;
 use crate::model::right::Caller;
 use crate::proto::message::{Authentication, Credential};
-use crate::registry::{CredentialType, ResultReason, Tag};
+use crate::proto::wire::Read;
+use crate::registry::{CredentialType, ResultReason, Tag, Version};
 
 /// Where in a certificate a caller's name is looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,27 +63,19 @@ pub struct Named<'a> {
     pub caller: Option<Caller>,
     /// The value of a ticket, still to be looked up.
     pub ticket: Option<&'a [u8]>,
+    /// What may not be used again.
+    pub spent: Vec<Spent>,
+    /// Server Hashed Password, for the header of the answer.
+    pub server_hash: Option<Vec<u8>>,
 }
-
-/// Types of credential that this server refuses, and why.
-const REFUSED: &[(CredentialType, &str)] = &[
-    (CredentialType::Device, "no devices are enrolled at this server; use a certificate, a password or a ticket"),
-    (CredentialType::Attestation, "this server verifies no attestation; use a certificate, a password or a ticket"),
-    (
-        CredentialType::OneTimePassword,
-        "no one-time passwords are registered; use a certificate, a password or a ticket",
-    ),
-    (
-        CredentialType::HashedPassword,
-        "passwords are kept as Argon2id only, from which a Hashed Password cannot be computed; send the password itself",
-    ),
-];
 
 /// What is known of a connection.
 #[derive(Debug)]
 pub struct Peer {
     /// The other end, as text for the log and the audit.
     pub address: String,
+    /// The client's certificate, DER; none where there is no TLS.
+    pub certificate: Option<Box<[u8]>>,
     /// Whom the certificate names.
     pub caller: Caller,
     /// How the audit calls what is done for it.
@@ -96,7 +89,7 @@ pub struct Peer {
 impl Peer {
     /// A peer at the other end of a connection.
     pub fn new(address: String, caller: Caller) -> Self {
-        Self { address, caller, kind: Kind::Operation, may_turn: true, turned: OnceLock::new() }
+        Self { address, certificate: None, caller, kind: Kind::Operation, may_turn: true, turned: OnceLock::new() }
     }
 
     /// The server itself, which may do what an operator may. No connection has it.
@@ -140,7 +133,7 @@ impl Identity {
                 parsed.subject()
             )
         })?;
-        Ok(Peer::new(address.to_string(), self.caller(&name)))
+        Ok(Peer { certificate: Some(certificate.into()), ..Peer::new(address.to_string(), self.caller(&name)) })
     }
 
     /// The caller of this name.
@@ -150,12 +143,16 @@ impl Identity {
 
     /// Whom the credentials of a request name, if they name anybody. Hashing a password takes long: unless it was
     /// verified a short time ago, that is done only where it may block. `address` is the other end of the connection.
+    ///
+    /// # Errors
+    /// Authentication Not Successful, also for credentials of different users; Attestation Failed, for nothing here can
+    /// verify an attestation; Invalid Ticket.
     pub fn authenticate<'a>(
         &self,
         authentication: &Authentication<'a>,
-        keep: &Keep,
+        version: Version,
+        asking: &Asking<'_>,
         address: &str,
-        now: Date,
         may_block: bool,
     ) -> Result<Named<'a>> {
         let mut named = Named::default();
@@ -165,47 +162,107 @@ impl Identity {
                 if named.ticket.replace(ticket_value(credential)?).is_some() {
                     return Err(Error::new(ResultReason::InvalidTicket, "a request has at most one ticket"));
                 }
-            } else if let Some(name) = self.credential(credential, (keep, address), now, may_block)? {
-                named.caller = Some(self.caller(&name));
+                continue;
             }
+            let Some(proof) = self.credential(credential, version, asking, address, may_block)? else { continue };
+            if named.caller.as_ref().is_some_and(|other| *other.name != *proof.user) {
+                return Err(unsuccessful("the credentials are of different users"));
+            }
+            named.caller = Some(self.caller(&proof.user));
+            named.spent.extend(proof.spent);
+            named.server_hash = proof.server_hash.or(named.server_hash);
         }
         Ok(named)
     }
 
+    /// What a credential proves; nothing, if its user name is empty.
     fn credential(
         &self,
         credential: &Credential<'_>,
-        (keep, address): (&Keep, &str),
-        now: Date,
+        version: Version,
+        asking: &Asking<'_>,
+        address: &str,
         may_block: bool,
-    ) -> Result<Option<String>> {
-        let refuse = |words: String| Err(Error::new(ResultReason::AuthenticationNotSuccessful, words));
-        if credential.credential_type != CredentialType::UsernameAndPassword {
-            let why = REFUSED.iter().find(|(refused, _)| *refused == credential.credential_type);
-            let why = why.map_or("use a certificate, a password or a ticket", |(_, why)| why);
-            return refuse(format!("{} credentials are not accepted: {why}", credential.credential_type));
-        }
-        let text = |tag| credential.value.child(tag).and_then(|item| item.text()).unwrap_or_default();
-        let (name, password) = (text(Tag::Username), text(Tag::Password));
-        if name.is_empty() {
-            return Ok(None);
-        }
-        if !self.verified.recently(name, password, now) {
-            if !self.attempts.allowed(name, address, now) {
-                return refuse("too many wrong passwords; try again in a minute".into());
+    ) -> Result<Option<Proof>> {
+        let value = &credential.value;
+        match credential.credential_type {
+            CredentialType::UsernameAndPassword | CredentialType::Password => {
+                let text = |tag| value.child(tag).and_then(|item| item.text()).unwrap_or_default();
+                let user = text(Tag::Username);
+                if user.is_empty() {
+                    return Ok(None);
+                }
+                self.password(user, text(Tag::Password), asking, address, may_block)?;
+                Ok(Some(Proof { user: user.to_owned(), ..Proof::default() }))
             }
+            CredentialType::OneTimePassword => {
+                let value = OneTime::read(value, version)?;
+                // The static password comes first: a wrong one must not use the other up.
+                if let Some(password) = value.password {
+                    self.password(value.user, password, asking, address, may_block)?;
+                }
+                self.counted(value.user, address, asking.now, || credentials::one_time(&value, asking))
+            }
+            CredentialType::HashedPassword => {
+                let user = credentials::hashed_user(value, version)?;
+                self.counted(user, address, asking.now, || credentials::hashed(value, version, asking))
+            }
+            CredentialType::Device => {
+                let told = credentials::device_told(value, version)?;
+                self.counted(&told, address, asking.now, || credentials::device(value, version, asking))
+            }
+            CredentialType::Certificate => {
+                let proof = credentials::certificate(value, version, asking)?;
+                proof.map(Some).ok_or_else(|| unsuccessful("no user is linked to the certificate of this connection"))
+            }
+            // What says that a client is in a good state needs somebody who knows what a good state is.
+            CredentialType::Attestation => Err(Error::new(
+                ResultReason::AttestationFailed,
+                "this server has no verifier of attestations; leave the Attestation credential out",
+            )),
+            other => Err(unsuccessful(format!("credentials of type {other} are not accepted"))),
+        }
+    }
+
+    /// Verifies a password, or remembers that it was right.
+    fn password(&self, user: &str, password: &str, asking: &Asking<'_>, address: &str, may_block: bool) -> Result<()> {
+        if self.verified.recently(user, password, asking.now) {
+            return Ok(());
+        }
+        self.counted(user, address, asking.now, || {
             if !may_block {
                 return Err(Error::would_block());
             }
             let pin = Pin::new(password.to_owned());
-            if !self.passwords.verify(name, &pin) && !users::verify(keep, name, &pin, now)? {
-                self.attempts.failed(name, address, now);
-                return refuse("wrong user name or password".into());
-            }
-            self.verified.remember(name, password, now);
-        }
-        Ok(Some(name.to_owned()))
+            let right = self.passwords.verify(user, &pin) || users::verify(asking.keep, user, &pin, asking.now)?;
+            Ok(right.then_some(()))
+        })?;
+        self.verified.remember(user, password, asking.now);
+        Ok(())
     }
+
+    /// Verifies something that can be guessed, unless there were too many guesses: a wrong one is counted.
+    fn counted<T>(
+        &self,
+        user: &str,
+        address: &str,
+        now: Date,
+        verify: impl FnOnce() -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        if !self.attempts.allowed(user, address, now) {
+            return Err(unsuccessful("too many wrong credentials; try again in a minute"));
+        }
+        let proof = verify()?;
+        if proof.is_none() {
+            self.attempts.failed(user, address, now);
+            return Err(unsuccessful("the credential is wrong, used up, or of no user that is active"));
+        }
+        Ok(proof)
+    }
+}
+
+fn unsuccessful(words: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ResultReason::AuthenticationNotSuccessful, words)
 }
 
 /// The value of a Ticket credential: "Credential Value is a structure" that holds the Ticket (2.1 §9.11).

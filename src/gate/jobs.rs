@@ -109,8 +109,9 @@ impl Core {
         let mut seen = Sequence::default();
         let Some(note) = self.services.keep.memo(place, &mut seen)? else { return Ok(seen) };
         let job = Job::read(&note.value)?;
-        let caller = self.identity.caller(&job.owner);
+        let mut caller = self.identity.caller(&job.owner);
         let now = (self.clock.now(), self.clock.now_micros());
+        self.find_groups(&mut caller, now.0)?;
         let mut cx = Cx::new(&self.services, &caller, job.version, now, true);
         cx.memo_was(place, note.found);
         let cancelled = job.cancelled(&mut cx)?;

@@ -6,6 +6,7 @@ mod attempts;
 pub mod audit;
 pub mod batch;
 pub mod closed;
+mod credentials;
 pub mod identity;
 pub mod jobs;
 mod news;
@@ -30,13 +31,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::audit::{AuditBroken, Chain, Entry, Head, Kind};
 use self::batch::Done;
-use self::identity::{Identity, Peer};
+use self::credentials::{Asking, Spent};
+use self::identity::{Identity, Named, Peer};
 use self::jobs::Jobs;
 use self::open::{OpenError, open_or_create_seal};
 use self::outbox::Outboxes;
 use crate::base::{Buffer, Clock, Date, Entropy, Error, Limits, Result};
 use crate::keep::{Keep, Transaction};
 use crate::model::right::{Caller, Policy};
+use crate::ops::reprovision::{NoProvisioner, Provisioner, is_replaced};
 use crate::ops::session::Session;
 use crate::ops::streams::{Open, Streams};
 use crate::ops::{Cx, Services, Settings};
@@ -137,6 +140,25 @@ struct Attempt<'a> {
     turns: bool,
 }
 
+/// Who asks, and what of its credentials counts.
+struct Prepared {
+    caller: Caller,
+    by_certificate: bool,
+    session: Option<Session>,
+    spent: Vec<Spent>,
+    server_hash: Option<Vec<u8>>,
+}
+
+/// The same on its way through a batch.
+struct Asker<'a> {
+    caller: &'a Caller,
+    certificate: Option<&'a [u8]>,
+    session: Option<Session>,
+    may_turn: bool,
+    spent: Vec<Spent>,
+    server_hash: Option<&'a [u8]>,
+}
+
 impl Core {
     /// Opens the store and continues its audit chain.
     pub fn open(parts: Parts) -> std::result::Result<Self, CoreError> {
@@ -156,6 +178,7 @@ impl Core {
                 limits: parts.limits,
                 settings: parts.settings,
                 streams: Streams::default(),
+                provisioner: Arc::new(NoProvisioner),
             },
             identity: parts.identity,
             clock: parts.clock,
@@ -168,6 +191,13 @@ impl Core {
         core.note_opened(head)?;
         core.find_unfinished().map_err(CoreError::Jobs)?;
         Ok(core)
+    }
+
+    /// Lets Re-Provision have certificates from there.
+    #[must_use]
+    pub fn with_provisioner(mut self, provisioner: Arc<dyn Provisioner>) -> Self {
+        self.services.provisioner = provisioner;
+        self
     }
 
     /// The chain says where this run begins and how far the one before came.
@@ -273,15 +303,19 @@ impl Core {
             Err(refused) => return self.answer_refused(refused, peer, now, correlation, out),
         };
         let version = request.header.version;
-        let (caller, session) = match self.prepare(&request, peer, now, may_block) {
+        let prepared = match self.prepare(&request, peer, now, may_block) {
             Ok(prepared) => prepared,
             Err(error) if error.is_would_block() => return Err(error),
             Err(error) => {
                 return self.answer_refused(Refused { version, error }, peer, now, correlation, out);
             }
         };
+        let Prepared { caller, by_certificate, session, spent, server_hash } = prepared;
         let may_turn = peer.may_turn && self.outboxes.has_room(&caller.name);
-        let attempt = self.run(&request, (&caller, session, may_turn), now, may_block, correlation, out)?;
+        let certificate = peer.certificate.as_deref().filter(|_| by_certificate);
+        let server_hash = server_hash.as_deref();
+        let asker = Asker { caller: &caller, certificate, session, may_turn, spent, server_hash };
+        let attempt = self.run(&request, asker, now, may_block, correlation, out)?;
         let too_large = request.header.maximum_response_size.is_some_and(|maximum| out.len() > maximum);
         if too_large {
             let error = Error::new(ResultReason::ResponseTooLarge, "the answer is longer than Maximum Response Size");
@@ -306,33 +340,51 @@ impl Core {
     }
 
     /// What is settled before the first item: extensions that must be understood, and who is asking.
-    fn prepare(
-        &self,
-        request: &Request<'_>,
-        peer: &Peer,
-        now: (Date, i64),
-        may_block: bool,
-    ) -> Result<(Caller, Option<Session>)> {
-        batch::refuse_critical_extensions(request)?;
-        let Some(authentication) = &request.header.authentication else { return Ok((peer.caller.clone(), None)) };
-        let named = self.identity.authenticate(authentication, &self.services.keep, &peer.address, now.0, may_block)?;
-        let Some(ticket) = named.ticket else {
-            return Ok((named.caller.unwrap_or_else(|| peer.caller.clone()), None));
-        };
-        let session = Session::open(&self.services.keep, ticket, now.0, &mut Sequence::default())?;
-        let caller = self.identity.caller(session.owner());
-        if named.caller.is_some_and(|other| other.name != caller.name) {
-            let words = "the password and the ticket are of different users";
+    fn prepare(&self, request: &Request<'_>, peer: &Peer, now: (Date, i64), may_block: bool) -> Result<Prepared> {
+        let keep = &self.services.keep;
+        if let Some(certificate) = &peer.certificate
+            && is_replaced(keep, certificate)?
+        {
+            let words = "this certificate was replaced by Re-Provision; connect with the new one";
             return Err(Error::new(ResultReason::AuthenticationNotSuccessful, words));
         }
-        Ok((caller, Some(session)))
+        batch::refuse_critical_extensions(request)?;
+        let mut named = Named::default();
+        if let Some(authentication) = &request.header.authentication {
+            let certificate = peer.certificate.as_deref();
+            let asking = Asking { keep, certificate, peer: &peer.caller.name, now: now.0, now_micros: now.1 };
+            let version = request.header.version;
+            named = self.identity.authenticate(authentication, version, &asking, &peer.address, may_block)?;
+        }
+        let Named { mut caller, ticket, spent, server_hash } = named;
+        let session = ticket.map(|ticket| Session::open(keep, ticket, now.0, &mut Sequence::default())).transpose()?;
+        if let Some(session) = &session {
+            let owner = self.identity.caller(session.owner());
+            if caller.is_some_and(|other| other.name != owner.name) {
+                let words = "the credential and the ticket are of different users";
+                return Err(Error::new(ResultReason::AuthenticationNotSuccessful, words));
+            }
+            caller = Some(owner);
+        }
+        let by_certificate = caller.is_none();
+        let mut caller = caller.unwrap_or_else(|| peer.caller.clone());
+        self.find_groups(&mut caller, now.0)?;
+        Ok(Prepared { caller, by_certificate, session, spent, server_hash })
+    }
+
+    /// Puts the caller into its groups, if the policy wants to know them.
+    fn find_groups(&self, caller: &mut Caller, now: Date) -> Result<()> {
+        if self.services.policy.looks_at_groups() {
+            caller.groups = users::groups(&self.services.keep, &caller.name, now)?.into();
+        }
+        Ok(())
     }
 
     /// Runs the batch and writes the answer.
     fn run<'a>(
         &'a self,
         request: &Request<'_>,
-        (caller, session, may_turn): (&'a Caller, Option<Session>, bool),
+        asker: Asker<'a>,
         now: (Date, i64),
         may_block: bool,
         correlation: &str,
@@ -340,10 +392,17 @@ impl Core {
     ) -> Result<Attempt<'a>> {
         let version = request.header.version;
         let mark = out.begin(Tag::ResponseMessage);
-        let count_at = header(version, now.0, correlation).write(out);
+        let header =
+            ResponseHeader { server_hashed_password: asker.server_hash, ..header(version, now.0, correlation) };
+        let count_at = header.write(out);
+        let caller = asker.caller;
         let mut cx = Cx::new(&self.services, caller, version, now, may_block);
-        cx.session = session;
-        cx.may_turn = may_turn;
+        cx.session = asker.session;
+        cx.certificate = asker.certificate;
+        cx.may_turn = asker.may_turn;
+        for spent in asker.spent {
+            cx.spend(&spent.place, spent.found, spent.value)?;
+        }
         let done = batch::run(request, &mut cx, out)?;
         let (submitted, process) = (std::mem::take(&mut cx.submitted), std::mem::take(&mut cx.process));
         let turns = cx.turns;
@@ -512,7 +571,7 @@ impl Drop for Core {
 }
 
 fn header(version: Version, now: Date, correlation: &str) -> ResponseHeader<'_> {
-    ResponseHeader { version, time_stamp: now, server_correlation_value: correlation, attestation_types: &[] }
+    ResponseHeader { version, time_stamp: now, server_correlation_value: correlation, server_hashed_password: None }
 }
 
 fn log_failure(done: &Done, attempt: &Attempt<'_>, peer: &Peer, correlation: &str) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::identity::{Identity, Passwords, Peer};
-use super::policy::{Ownership, Strangers};
+use super::policy::Ownership;
 use super::{Core, Outcome, Parts};
 use crate::base::{Buffer, Clock, Date, KeyBytes, Limits, Pin};
 use crate::crypto::random::SystemEntropy;
@@ -67,7 +67,7 @@ impl TestServer {
             store: Arc::new(Memory::new()),
             root: Arc::new(SoftRoot::from_key("test", &key, Box::new(SystemEntropy::default())).unwrap()),
             vault: Arc::new(NoVault),
-            policy: Arc::new(Ownership { strangers: Strangers::NotFound }),
+            policy: Arc::new(Ownership::default()),
             identity: Identity::new(Vec::new(), Vec::new(), Arc::new(NoPasswords)),
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy::default()),

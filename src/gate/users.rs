@@ -1,13 +1,13 @@
-//! Users that live in the store (3.0 Create User): one comes in with its Name and the password of a Password Credential
-//! that it is linked to. User and credential must be Active, so Revoke and Deactivate keep them out. Users of the users
-//! file are asked for first.
+//! Users that live in the store (3.0 Create User): one comes in with its Name and a credential that it is linked to.
+//! User and credential must be Active, so Revoke and Deactivate keep them out. Passwords are verified here, after those
+//! of the users file; `credentials` verifies the rest. Groups are those that a user is linked to.
 
 use crate::base::{Date, Error, Pin, Result};
 use crate::crypto::password;
 use crate::keep::find::Search;
 use crate::keep::{Keep, Kept};
-use crate::model::attr;
 use crate::model::values::{AttributeValue, Name, Target};
+use crate::model::{ManagedObject, attr};
 use crate::registry::{NameType, ObjectType, State, Tag};
 use crate::store::Sequence;
 
@@ -19,16 +19,10 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$XEqT9KvbGvf2zWeNcgdZWA$2VvQ2
 /// Whether a user of the store has the name and the password.
 pub fn verify(keep: &Keep, name: &str, password: &Pin, now: Date) -> Result<bool> {
     let mut hashes = Vec::new();
-    for user in named(keep, name, ObjectType::User, now)? {
-        for target in user.object.attributes.all(attr::CREDENTIAL_LINK) {
-            for credential in linked(keep, &target, now)? {
-                if hashes.len() < TRIES_MAX
-                    && let Some(body) = keep.body(&credential.object, &mut Sequence::default()).map_err(Error::from)?
-                {
-                    hashes.push(body.bytes);
-                }
-            }
-        }
+    for credential in credentials(keep, name, ObjectType::PasswordCredential, now)? {
+        hashes.extend(
+            keep.body(&credential.object, &mut Sequence::default()).map_err(Error::from)?.map(|body| body.bytes),
+        );
     }
     let password = password.expose().as_bytes();
     if hashes.is_empty() {
@@ -41,9 +35,56 @@ pub fn verify(keep: &Keep, name: &str, password: &Pin, now: Date) -> Result<bool
     Ok(hashes.iter().any(right))
 }
 
-/// The Password Credentials that a link points at now.
-fn linked(keep: &Keep, target: &Target, now: Date) -> Result<Vec<Kept>> {
-    let object_type = ObjectType::PasswordCredential;
+/// The credentials of a type that the users of this name are linked to, as many as are tried.
+pub fn credentials(keep: &Keep, name: &str, object_type: ObjectType, now: Date) -> Result<Vec<Kept>> {
+    let mut found = Vec::new();
+    for user in named(keep, name, ObjectType::User, now)? {
+        for target in user.object.attributes.all(attr::CREDENTIAL_LINK) {
+            found.extend(linked(keep, &target, object_type, now)?);
+        }
+    }
+    found.truncate(TRIES_MAX);
+    Ok(found)
+}
+
+/// The name of the user that is linked to a credential.
+pub fn user_of(keep: &Keep, credential: &ManagedObject, now: Date) -> Result<Option<String>> {
+    let by_name = credential.attributes.all(attr::NAME).map(|name| Target::Name(name.value.into()));
+    let mut name = None;
+    for target in std::iter::once(Target::Object(credential.id.clone())).chain(by_name) {
+        let value = target.clone().into_value();
+        let search = Search { owner: None, values: &[(Tag::CredentialLink, &value)] };
+        keep.find(&search, &mut Sequence::default(), &mut |kept| {
+            let is_linked = kept.object.attributes.all(attr::CREDENTIAL_LINK).any(|link| link == target);
+            if is_linked && serves(&kept, ObjectType::User, now) {
+                name = kept.object.attributes.all(attr::NAME).next().map(|name| name.value);
+            }
+            name.is_none()
+        })
+        .map_err(Error::from)?;
+        if name.is_some() {
+            break;
+        }
+    }
+    Ok(name)
+}
+
+/// The groups that the users of this name are linked to: the identifier and the names of each.
+pub fn groups(keep: &Keep, name: &str, now: Date) -> Result<Vec<Box<str>>> {
+    let mut groups = Vec::new();
+    for user in named(keep, name, ObjectType::User, now)? {
+        for target in user.object.attributes.all(attr::GROUP_LINK) {
+            for group in linked(keep, &target, ObjectType::Group, now)? {
+                groups.extend(group.object.attributes.all(attr::NAME).map(|name| name.value.into()));
+                groups.push(group.object.id.clone());
+            }
+        }
+    }
+    Ok(groups)
+}
+
+/// The objects of a type that a link points at now.
+fn linked(keep: &Keep, target: &Target, object_type: ObjectType, now: Date) -> Result<Vec<Kept>> {
     match target {
         Target::Name(name) => named(keep, name, object_type, now),
         Target::Object(id) => {
@@ -69,7 +110,8 @@ fn named(keep: &Keep, name: &str, object_type: ObjectType, now: Date) -> Result<
     Ok(found)
 }
 
-fn serves(kept: &Kept, object_type: ObjectType, now: Date) -> bool {
+/// Whether an object is of the type and in use: Active, and not archived.
+pub fn serves(kept: &Kept, object_type: ObjectType, now: Date) -> bool {
     let object = &kept.object;
     object.object_type == object_type && object.state(now) == State::Active && !object.is_archived()
 }

@@ -23,6 +23,8 @@ const INDEXED: &[Tag] = &[
     Tag::X_509CertificateSubject,
     Tag::X_509CertificateIssuer,
     Tag::CertificateSubjectCN,
+    // What a credential of a device is looked for by.
+    Tag::CredentialType,
     // What `schedule` looks for.
     Tag::RotateAutomatic,
 ];

@@ -1,13 +1,34 @@
-//! What the server remembers beside objects: tickets, asynchronous requests, PKCS#11 sessions. A memo is a sealed
-//! value under a name; it is staged like an object and reaches the store in the same commit.
+//! What the server remembers beside objects: tickets, asynchronous requests, PKCS#11 sessions, what is used up of a
+//! credential, the lists of Set Defaults and Set Constraints. A memo is a sealed value under a name; it is staged like an
+//! object and reaches the store in the same commit.
 
 use super::keys::{Kind, after, key};
 use super::seal::{Class, Seal};
 use super::{Keep, KeepError};
-use crate::base::KeyBytes;
+use crate::base::{Buffer, Error, KeyBytes, Limits, Result as BaseResult, Value};
+use crate::registry::Tag;
 use crate::store::{Commit, Expect, Range, Sequence, Write};
+use crate::ttlv::{Writer, check};
 
 const PREFIX: &[u8] = b"memo/";
+/// Names that begin so have no prefix: the lists of the first stores lie there.
+const UNPREFIXED: &[u8] = b"note/";
+/// Tag around a memo that is a value.
+const VALUE: Tag = Tag(0x54_4B10);
+
+/// A memo that is a value, as bytes.
+pub fn from_value(value: &Value) -> KeyBytes {
+    let mut out = Writer::new(Buffer::default());
+    out.value(VALUE, value);
+    KeyBytes::copy_from(out.written())
+}
+
+/// The value of such a memo.
+pub fn to_value(memo: &KeyBytes) -> BaseResult<Value> {
+    let limits = Limits { message_bytes_max: usize::MAX, items_max: usize::MAX, depth_max: 64, ..Limits::default() };
+    let item = check(memo.expose(), &limits).map_err(|error| Error::internal("reading a memo", error.to_string()))?;
+    Ok(item.to_value())
+}
 
 /// A memo as it was read.
 #[derive(Debug)]
@@ -41,7 +62,7 @@ impl StagedMemo {
         self.value.as_ref().map(|value| KeyBytes::copy_from(value.expose()))
     }
 
-    /// The same note with another value.
+    /// The same memo with another value.
     pub(super) fn with(&self, value: Option<KeyBytes>) -> Self {
         Self { name: self.name.clone(), value, found: self.found }
     }
@@ -95,5 +116,20 @@ impl Keep {
 }
 
 fn place(name: &[u8]) -> Vec<u8> {
-    key(Kind::Server, &[PREFIX, name])
+    let prefix = if name.starts_with(UNPREFIXED) { &[] } else { PREFIX };
+    key(Kind::Server, &[prefix, name])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_comes_back_and_the_first_lists_lie_where_they_lay() {
+        let value = Value::Structure(vec![crate::base::Field::new(Tag::Comment, Value::text("x"))]);
+        assert_eq!(to_value(&from_value(&value)).unwrap(), value);
+        assert!(to_value(&KeyBytes::copy_from(b"nothing")).is_err());
+        assert_eq!(place(b"note/defaults"), key(Kind::Server, &[b"note/defaults"]));
+        assert_eq!(place(b"ticket/1"), key(Kind::Server, &[b"memo/ticket/1"]));
+    }
 }

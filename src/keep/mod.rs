@@ -6,7 +6,6 @@ pub mod find;
 pub mod index;
 pub mod keys;
 pub mod memo;
-mod note;
 pub mod record;
 pub mod seal;
 mod transaction;
@@ -293,9 +292,6 @@ impl Keep {
         let mut commit = Commit { journal, ..Commit::default() };
         for staged in transaction.staged() {
             self.stage(staged, &mut commit)?;
-        }
-        for note in transaction.notes() {
-            self.stage_note(note, &mut commit)?;
         }
         for memo in transaction.memos() {
             self.stage_memo(memo, &mut commit)?;

@@ -3,9 +3,8 @@
 
 use super::index::rows;
 use super::memo::{Found, StagedMemo};
-use super::note::Note;
 use super::{Keep, KeepError, Kept};
-use crate::base::{KeyBytes, Value};
+use crate::base::KeyBytes;
 use crate::model::ManagedObject;
 use crate::proto::objects::Body;
 use crate::store::Sequence;
@@ -41,8 +40,6 @@ pub struct Transaction {
     batch: Vec<Staged>,
     /// Of the item that runs.
     item: Vec<Staged>,
-    /// Notes of the items that succeeded, and of the one that runs.
-    notes: (Vec<Note>, Vec<Note>),
     /// Memos of the request as a whole: they are written whatever becomes of its items.
     request_memos: Vec<StagedMemo>,
     /// Memos of the items that succeeded.
@@ -114,24 +111,23 @@ impl Transaction {
         Ok(())
     }
 
-    /// The value of a note as this transaction sees it.
-    pub fn note(&self, keep: &Keep, name: &str) -> Result<Option<Value>, KeepError> {
-        let mut staged = self.notes.1.iter().rev().chain(self.notes.0.iter().rev());
-        match staged.find(|note| note.name == name) {
-            Some(note) => Ok(note.value.clone()),
-            None => keep.note(name),
-        }
+    /// What is staged for a memo.
+    fn staged_for_memo(&self, name: &[u8]) -> Option<&StagedMemo> {
+        let mut layers = self.item_memos.iter().chain(&self.batch_memos).chain(&self.request_memos);
+        layers.find(|staged| staged.name == name)
     }
 
-    /// Stages a note; None takes it away.
-    pub fn set_note(&mut self, name: &'static str, value: Option<Value>) {
-        self.notes.1.push(Note { name, value });
+    /// A memo as this transaction sees it, for who does not change what follows from it.
+    pub fn look_at_memo(&self, keep: &Keep, name: &[u8]) -> Result<Option<KeyBytes>, KeepError> {
+        match self.staged_for_memo(name) {
+            Some(staged) => Ok(staged.value()),
+            None => Ok(keep.memo(name, &mut Sequence::default())?.map(|memo| memo.value)),
+        }
     }
 
     /// A memo as this transaction sees it.
     pub fn memo(&mut self, keep: &Keep, name: &[u8]) -> Result<Option<KeyBytes>, KeepError> {
-        let layers = self.item_memos.iter().chain(&self.batch_memos).chain(&self.request_memos);
-        if let Some(staged) = layers.into_iter().find(|staged| staged.name == name) {
+        if let Some(staged) = self.staged_for_memo(name) {
             return Ok(staged.value());
         }
         let memo = keep.memo(name, &mut self.seen)?;
@@ -163,8 +159,7 @@ impl Transaction {
     }
 
     fn staged_memo(&mut self, keep: &Keep, name: &[u8], value: Option<KeyBytes>) -> Result<StagedMemo, KeepError> {
-        let layers = self.item_memos.iter().chain(&self.batch_memos).chain(&self.request_memos);
-        if let Some(staged) = layers.into_iter().find(|staged| staged.name == name) {
+        if let Some(staged) = self.staged_for_memo(name) {
             return Ok(staged.with(value));
         }
         if !self.found.iter().any(|(known, _)| known == name) {
@@ -183,7 +178,6 @@ impl Transaction {
 
     /// The item that ran succeeded: its changes join the batch.
     pub fn keep_item(&mut self) {
-        self.notes.0.append(&mut self.notes.1);
         for memo in std::mem::take(&mut self.item_memos) {
             self.batch_memos.retain(|staged| staged.name != memo.name);
             self.batch_memos.push(memo);
@@ -206,7 +200,6 @@ impl Transaction {
     /// The item that ran failed: its changes are dropped.
     pub fn discard_item(&mut self) {
         self.item.clear();
-        self.notes.1.clear();
         self.item_memos.clear();
     }
 
@@ -216,7 +209,6 @@ impl Transaction {
         self.batch.clear();
         self.item_memos.clear();
         self.batch_memos.clear();
-        self.notes = Default::default();
     }
 
     /// Whether keys in the vault are to be erased once this is durable.
@@ -229,10 +221,7 @@ impl Transaction {
     /// Whether anything is to be written.
     pub fn is_empty(&self) -> bool {
         let memos = [&self.request_memos, &self.batch_memos, &self.item_memos];
-        self.batch.is_empty()
-            && self.item.is_empty()
-            && self.notes.0.is_empty()
-            && memos.iter().all(|memos| memos.is_empty())
+        self.batch.is_empty() && self.item.is_empty() && memos.iter().all(|memos| memos.is_empty())
     }
 
     /// The objects that this transaction changed or made, as it sees them; those that vanish are not among them.
@@ -245,10 +234,6 @@ impl Transaction {
     /// Whether the transaction changed, made or removed the object.
     pub fn touches(&self, id: &str) -> bool {
         self.staged_for(id).is_some()
-    }
-
-    pub(super) fn notes(&self) -> impl Iterator<Item = &Note> {
-        self.notes.0.iter()
     }
 
     pub(super) fn staged(&self) -> impl Iterator<Item = &Staged> {

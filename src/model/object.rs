@@ -8,7 +8,7 @@ use super::values::OpaqueDataType;
 use crate::base::{BigInt, Date, Value};
 use crate::registry::{
     CertificateRequestType, CertificateType, KeyCompressionType, KeyFormatType, ObjectClass, ObjectType,
-    SecretDataType, SplitKeyMethod, State,
+    SecretDataType, SplitKeyMethod, State, Tag,
 };
 
 /// A managed object (1.4 §2.2, 2.1 §2, 3.0 §2).
@@ -132,6 +132,18 @@ pub fn class_of(object_type: ObjectType) -> ObjectClass {
         | ObjectType::HashedPasswordCredential => ObjectClass::System,
         _ => ObjectClass::User,
     }
+}
+
+/// Whether the object is in a group that `is_one` knows: by name (Object Group, up to 2.1), or linked to it by name or
+/// unique identifier (Group Link, 3.0).
+pub fn in_group(attributes: &Attributes, is_one: impl Fn(&str) -> bool) -> bool {
+    let texts = attributes.instances(Tag::ObjectGroup).iter();
+    texts.chain(attributes.instances(Tag::GroupLink)).any(|group| match &group.value {
+        Value::TextString(name) | Value::Identifier(name) | Value::Reference(name) | Value::NameReference(name) => {
+            is_one(name)
+        }
+        _ => false,
+    })
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ pub struct Caller {
     pub name: Arc<str>,
     /// Whether the policy lets the caller operate the server.
     pub operator: bool,
-    /// The groups the caller is in.
+    /// The groups the caller is in, by name and by unique identifier; empty if the policy looks at none.
     pub groups: Arc<[Box<str>]>,
 }
 
@@ -153,6 +153,11 @@ pub enum Verdict {
 pub trait Policy: Send + Sync {
     /// Whether the caller has the right over the object.
     fn allows(&self, caller: &Caller, right: Right, facts: &ObjectFacts<'_>) -> Verdict;
+
+    /// Whether it looks at the groups of callers: only then are they looked up.
+    fn looks_at_groups(&self) -> bool {
+        false
+    }
 }
 
 /// How the material would leave the server.

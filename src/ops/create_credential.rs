@@ -2,7 +2,7 @@
 //! forms are kept as they came, sealed like keys. Nothing of them is given out again.
 
 use super::system::new_system_object;
-use super::{Cx, Op};
+use super::{Cx, Op, certificate};
 use crate::base::{Error, KeyBytes, Result};
 use crate::crypto::password;
 use crate::model::attr;
@@ -127,6 +127,9 @@ impl Op for CreateCredential {
                 object.attributes.set(attr::KEY_FORMAT_TYPE, crate::registry::KeyFormatType::X_509);
                 if let crate::model::object::Fields::Certificate(certificate_type) = material.fields {
                     object.attributes.set(attr::CERTIFICATE_TYPE, certificate_type);
+                }
+                if let Some(body) = &body {
+                    certificate::describe(&mut object.attributes, &material.fields, body)?;
                 }
                 object.material = material;
             }

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use super::asynchronous::Instead;
+use super::reprovision::Provisioner;
 use super::session::Session;
 use super::streams::{Open, Streams};
 use super::using::data::Outputs;
@@ -39,6 +40,8 @@ pub struct Services {
     pub settings: Settings,
     /// Operations in parts.
     pub streams: Streams,
+    /// Where the certificates of clients come from.
+    pub provisioner: Arc<dyn Provisioner>,
 }
 
 /// What the operator chose, as far as operations look at it.
@@ -151,6 +154,8 @@ pub struct Cx<'a> {
     pub streams: Open<'a>,
     /// The ticket that the request showed.
     pub session: Option<Session>,
+    /// The certificate by which the caller came in, DER; none for who came in by credential or ticket.
+    pub certificate: Option<&'a [u8]>,
     /// What is to be answered instead of the operation's own answer.
     pub instead: Option<Instead>,
     /// Asynchronous requests that this request makes, by the names of their notes.
@@ -188,6 +193,7 @@ impl<'a> Cx<'a> {
             outputs: Outputs::default(),
             streams: Open::new(&services.streams),
             session: None,
+            certificate: None,
             instead: None,
             submitted: Vec::new(),
             process: Vec::new(),
@@ -413,10 +419,13 @@ impl<'a> Cx<'a> {
             let taken = holder.is_some_and(|holder| *holder != *object.id && !self.transaction.touches(&holder));
             self.transaction.seen = self.transaction.seen.max(seen);
             if twice || taken_here || taken {
-                return Err(Error::new(
-                    ResultReason::NonUniqueNameAttribute,
-                    "an object of yours has this name already; names are unique",
-                ));
+                // 1.4 §11.15 and §11.16 against §11.2 to §11.4.
+                let older = match self.operation {
+                    Operation::AddAttribute | Operation::ModifyAttribute => ResultReason::IllegalOperation,
+                    _ => ResultReason::InvalidField,
+                };
+                let words = "an object of yours has this name already; names are unique";
+                return Err(Refusal::new(ResultReason::NonUniqueNameAttribute, older, words).into_error(self.version));
             }
         }
         Ok(())
@@ -477,7 +486,8 @@ impl<'a> Cx<'a> {
             services.policy.allows(caller, Right::Locate, &ObjectFacts::from(object)) == Verdict::Allow
                 && session.as_ref().is_none_or(|session| session.covers(object))
         };
-        let owner = (!caller.operator).then_some(&*caller.name);
+        // What others put into a group of the caller's may be the caller's to find.
+        let owner = (!caller.operator && caller.groups.is_empty()).then_some(&*caller.name);
         let mut seen = self.transaction.seen;
         let mut stopped = false;
         let search = Search { owner, values };
@@ -505,16 +515,6 @@ impl<'a> Cx<'a> {
         Ok(())
     }
 
-    /// What the server keeps under the name.
-    pub fn note(&self, name: &str) -> Result<Option<Value>> {
-        Ok(self.transaction.note(&self.services.keep, name)?)
-    }
-
-    /// Stages what the server keeps under the name.
-    pub fn set_note(&mut self, name: &'static str, value: Option<Value>) {
-        self.transaction.set_note(name, value);
-    }
-
     /// Sets the ID Placeholder to the answer of an operation, and remembers the answer for later items.
     pub fn answer(&mut self, part: UniqueIdentifier, id: &Id) {
         self.answered.push(Answered { part, id: id.0.clone() });
@@ -529,6 +529,11 @@ impl<'a> Cx<'a> {
     /// Empties the ID Placeholder.
     pub fn clear_placeholder(&mut self) {
         self.placeholder = None;
+    }
+
+    /// A memo as this request sees it, for who does not change what follows from it.
+    pub fn look_at_memo(&self, name: &[u8]) -> Result<Option<KeyBytes>> {
+        Ok(self.transaction.look_at_memo(&self.services.keep, name)?)
     }
 
     /// A memo as this request sees it.
@@ -553,7 +558,12 @@ impl<'a> Cx<'a> {
 
     /// Stages what is left of the ticket that the request showed, whatever became of its items.
     pub(crate) fn settle_session(&mut self) -> Result<()> {
-        let Some((place, found, rest)) = self.session.as_ref().and_then(Session::rest) else { return Ok(()) };
+        let rest = self.session.as_ref().and_then(Session::rest);
+        rest.map_or(Ok(()), |(place, found, rest)| self.spend(&place, found, rest))
+    }
+
+    /// Stages what is left of something that the request used up before its first item, whatever becomes of them.
+    pub(crate) fn spend(&mut self, place: &[u8], found: Found, rest: KeyBytes) -> Result<()> {
         self.transaction.memo_was(place, found);
         Ok(self.transaction.set_request_memo(&self.services.keep, place, Some(rest))?)
     }

@@ -60,6 +60,7 @@ mod register;
 mod rekey;
 mod rekey_key_pair;
 mod replace;
+pub mod reprovision;
 mod resident;
 mod revoke;
 mod rng_retrieve;

@@ -2,6 +2,7 @@
 
 use super::Cx;
 use crate::base::{Error, Field, Result, Value};
+use crate::keep::memo::{from_value, to_value};
 use crate::model::{Attribute, Attributes};
 use crate::proto::attributes::{AnswerAttributes, AttributeList, check_value};
 use crate::proto::wire::{Read, Write, missing, repeated, unexpected};
@@ -159,18 +160,18 @@ impl Scope {
     }
 }
 
-/// The list that is kept under a name.
-pub fn kept(cx: &Cx<'_>, name: &'static str) -> Result<Vec<Scope>> {
-    Ok(match cx.note(name)? {
+/// The list that is kept as a memo.
+pub fn kept(cx: &Cx<'_>, memo: &[u8]) -> Result<Vec<Scope>> {
+    Ok(match cx.look_at_memo(memo)?.map(|list| to_value(&list)).transpose()? {
         Some(Value::Structure(fields)) => fields.iter().map(|field| Scope::from_value(&field.value)).collect(),
         _ => Vec::new(),
     })
 }
 
-/// Keeps the list under the name; an empty one is forgotten.
-pub fn keep(cx: &mut Cx<'_>, name: &'static str, scopes: &[Scope]) {
+/// Keeps the list as a memo; an empty one is forgotten.
+pub fn keep(cx: &mut Cx<'_>, memo: &[u8], scopes: &[Scope]) -> Result<()> {
     let fields = scopes.iter().map(|scope| Field::new(Tag::Constraint, scope.to_value())).collect();
-    cx.set_note(name, (!scopes.is_empty()).then_some(Value::Structure(fields)));
+    cx.set_memo(memo, (!scopes.is_empty()).then(|| from_value(&Value::Structure(fields))))
 }
 
 #[cfg(test)]

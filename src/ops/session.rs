@@ -4,10 +4,11 @@
 use aws_lc_rs::digest;
 
 use super::Cx;
-use crate::base::{Date, Error, KeyBytes, Limits, Result, Value};
+use crate::base::{Date, Error, KeyBytes, Limits, Result};
 use crate::keep::Keep;
 use crate::keep::memo::Found;
 use crate::model::ManagedObject;
+use crate::model::object::in_group;
 use crate::proto::id::IdRef;
 use crate::proto::wire::{Read, Write, structure, wrong_type};
 use crate::registry::{ItemType, Operation, ResultReason, Tag, TicketType, UsageLimitsUnit, Version};
@@ -148,15 +149,7 @@ impl Granted {
 }
 
 fn in_one_of(object: &ManagedObject, groups: &[Box<str>]) -> bool {
-    let is_one = |name: &str| groups.iter().any(|group| **group == *name);
-    let texts = object.attributes.instances(Tag::ObjectGroup).iter();
-    let links = object.attributes.instances(Tag::GroupLink).iter();
-    texts.chain(links).any(|group| match &group.value {
-        Value::TextString(name) | Value::Identifier(name) | Value::Reference(name) | Value::NameReference(name) => {
-            is_one(name)
-        }
-        _ => false,
-    })
+    in_group(&object.attributes, |name| groups.iter().any(|group| **group == *name))
 }
 
 /// What a ticket is good for.
@@ -258,10 +251,10 @@ impl Session {
     }
 
     /// Where the ticket is kept and what is left of it, if that changes at all.
-    pub fn rest(&self) -> Option<(&[u8], Found, KeyBytes)> {
+    pub fn rest(&self) -> Option<(Vec<u8>, Found, KeyBytes)> {
         let limited = self.grant.rights.iter().flatten().any(|right| right.uses.is_some());
         let counted = self.grant.requests.is_some() || self.grant.uses.is_some() || limited;
-        counted.then(|| (&*self.place, self.found, encode(&self.grant)))
+        counted.then(|| (self.place.clone(), self.found, encode(&self.grant)))
     }
 }
 
@@ -498,6 +491,7 @@ fn decode(note: &KeyBytes) -> Result<Grant> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Value;
     use crate::registry::ObjectType;
 
     fn grant(rights: Option<Vec<Granted>>) -> Grant {

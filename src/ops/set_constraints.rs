@@ -45,7 +45,7 @@ impl Write for Constraints {
 }
 
 /// The name under which they are kept.
-const NOTE: &str = "constraints";
+const MEMO: &[u8] = b"note/constraints";
 
 impl Op for SetConstraints {
     type Request<'a> = Request;
@@ -54,14 +54,14 @@ impl Op for SetConstraints {
     fn run(request: Request, cx: &mut Cx<'_>) -> Result<Response> {
         cx.operators_only()?;
         let Constraints(scopes) = request.constraints;
-        scope::keep(cx, NOTE, &scopes);
+        scope::keep(cx, MEMO, &scopes)?;
         Ok(Response {})
     }
 }
 
 /// What is in force.
 pub fn in_force(cx: &Cx<'_>) -> Result<Constraints> {
-    scope::kept(cx, NOTE).map(Constraints)
+    scope::kept(cx, MEMO).map(Constraints)
 }
 
 /// Whether a new object, complete but for its state, keeps the constraints.
@@ -69,7 +69,7 @@ pub fn in_force(cx: &Cx<'_>) -> Result<Constraints> {
 /// # Errors
 /// Constraint Violation.
 pub fn check(cx: &Cx<'_>, object: &ManagedObject) -> Result<()> {
-    let broken = scope::kept(cx, NOTE)?.iter().find_map(|scope| broken(scope, object));
+    let broken = scope::kept(cx, MEMO)?.iter().find_map(|scope| broken(scope, object));
     broken.map_or(Ok(()), |tag| {
         let words = format!("a constraint of this server is on {tag}; Get Constraints shows it");
         Err(Error::new(ResultReason::ConstraintViolation, words))

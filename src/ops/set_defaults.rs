@@ -46,7 +46,7 @@ impl Write for DefaultsInformation {
 }
 
 /// The name under which they are kept.
-const NOTE: &str = "defaults";
+const MEMO: &[u8] = b"note/defaults";
 
 impl Op for SetDefaults {
     type Request<'a> = Request;
@@ -66,20 +66,20 @@ impl Op for SetDefaults {
                 }
             }
         }
-        scope::keep(cx, NOTE, &scopes);
+        scope::keep(cx, MEMO, &scopes)?;
         Ok(Response {})
     }
 }
 
 /// What is in force, for Query.
 pub fn in_force(cx: &Cx<'_>) -> Result<DefaultsInformation> {
-    scope::kept(cx, NOTE).map(DefaultsInformation)
+    scope::kept(cx, MEMO).map(DefaultsInformation)
 }
 
 /// Gives a new object the defaults of attributes that the client left out. Where several defaults are for the object,
 /// the first one counts.
 pub fn fill(cx: &Cx<'_>, object_type: ObjectType, attributes: &mut Attributes) -> Result<()> {
-    for scope in scope::kept(cx, NOTE)? {
+    for scope in scope::kept(cx, MEMO)? {
         fill_from(&scope, object_type, attributes);
     }
     Ok(())

@@ -303,8 +303,8 @@ pub struct ResponseHeader<'a> {
     pub time_stamp: Date,
     /// What the operator finds in the log (since 1.4).
     pub server_correlation_value: &'a str,
-    /// Attestation types we would accept, in an answer that asks for attestation.
-    pub attestation_types: &'a [AttestationType],
+    /// Server Hashed Password: required if a Hashed Password credential was used (2.1 §8.5).
+    pub server_hashed_password: Option<&'a [u8]>,
 }
 
 impl ResponseHeader<'_> {
@@ -318,10 +318,8 @@ impl ResponseHeader<'_> {
             out.integer(Tag::ProtocolVersionMinor, minor);
         });
         out.date_time(Tag::TimeStamp, self.time_stamp);
-        if Tag::AttestationType.known_in(version) {
-            for attestation_type in self.attestation_types {
-                attestation_type.write(Tag::AttestationType, out, version);
-            }
+        if let Some(hashed) = self.server_hashed_password {
+            out.byte_string(Tag::ServerHashedPassword, hashed);
         }
         if Tag::ServerCorrelationValue.known_in(version) && !self.server_correlation_value.is_empty() {
             out.text(Tag::ServerCorrelationValue, self.server_correlation_value);

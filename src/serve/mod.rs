@@ -38,7 +38,7 @@ use tracing::{error, info, warn};
 pub use self::https::{Codec, Encoding};
 pub use self::real::{SystemClock, SystemEntropy};
 pub use self::service::{Next, Outcome, Service, Turned};
-pub use self::tls::{TlsError, TlsMinimum, TlsOptions};
+pub use self::tls::{TlsError, TlsMinimum, TlsOptions, admits};
 pub use self::verify::{Fingerprint, fingerprint, parse_fingerprint};
 
 use self::admin::Admin;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
@@ -120,6 +120,15 @@ impl Configs {
         https.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::plain)?;
         Ok(Self { kmip: Arc::new(kmip), https: Arc::new(https) })
     }
+}
+
+/// Whether a client with this certificate would get a connection now, with no intermediates of its own; the error says
+/// why not.
+pub fn admits(options: &TlsOptions, certificate: &[u8]) -> Result<(), TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = Verifier::new(authorities(options, &provider)?, enrolled(options)?, provider);
+    let verdict = verifier.verify_client_cert(&certificate.into(), &[], UnixTime::now());
+    verdict.map(drop).map_err(TlsError::plain)
 }
 
 fn config(options: &TlsOptions) -> Result<ServerConfig, TlsError> {

@@ -76,7 +76,6 @@ fn a_credential_names_the_caller_if_it_is_right() {
         (with_credential(password, "nobody", "right"), None),
         (with_credential(password, "", ""), Some("alice")),
         (with_credential(password, "", "right"), Some("alice")),
-        (with_credential(CredentialType::Device, "user", "right"), None),
     ];
     for (ask, whose) in cases {
         let count = |who| house.count(who);

@@ -3,11 +3,15 @@
 mod audit;
 mod batches;
 mod callers;
+mod credentials;
 mod derive;
 mod faults;
 mod guess;
 mod kem;
+mod laws;
 mod properties;
+mod reasons;
+mod reprovision;
 mod simulation;
 mod split;
 mod support;

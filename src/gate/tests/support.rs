@@ -9,6 +9,7 @@ use crate::gate::identity::{Identity, Passwords, Peer, Rule};
 use crate::gate::policy::{Ownership, Strangers};
 use crate::gate::{Core, CoreError, Outcome, Parts};
 use crate::model::Attribute;
+use crate::model::right::Right;
 use crate::ops::Settings;
 use crate::proto::attributes::write_attribute;
 use crate::registry::{
@@ -89,6 +90,8 @@ pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) settings: Settings,
     pub(super) strangers: Strangers,
+    /// What members of a group may do.
+    pub(super) members: Box<[Right]>,
     pub(super) durable_reads: bool,
     pub(super) seed: u64,
     pub(super) clock: Arc<Hands>,
@@ -100,6 +103,7 @@ impl Default for Setup {
             limits: Limits::default(),
             settings: Settings::default(),
             strangers: Strangers::NotFound,
+            members: Box::default(),
             durable_reads: false,
             seed: 1,
             clock: Arc::new(Hands(AtomicI64::new(START))),
@@ -136,7 +140,7 @@ impl House {
             vault: Arc::new(crate::vault::NoVault),
             store,
             root: Arc::new(root(setup.seed)),
-            policy: Arc::new(Ownership { strangers: setup.strangers }),
+            policy: Arc::new(Ownership { strangers: setup.strangers, members: setup.members.clone() }),
             identity: Identity::new(vec![Rule::CommonName], ["operator".to_owned()], Arc::new(OneUser)),
             clock: setup.clock.clone(),
             entropy: Arc::new(Seeded::new(setup.seed)),
@@ -149,8 +153,13 @@ impl House {
 
     /// Sends bytes on a thread that may block.
     pub(super) fn send(&self, who: &str, bytes: &[u8]) -> Answer {
+        self.send_by(&peer(who), bytes)
+    }
+
+    /// The same on a connection.
+    pub(super) fn send_by(&self, peer: &Peer, bytes: &[u8]) -> Answer {
         let mut reply = Buffer::default();
-        match self.core.handle(bytes, &peer(who), true, &mut reply) {
+        match self.core.handle(bytes, peer, true, &mut reply) {
             Outcome::Reply(sequence) => Answer::read(&reply, sequence),
             Outcome::WouldBlock => panic!("a thread that may block is told that it would"),
         }

@@ -2,6 +2,7 @@
 //! policy. Private-key work and bulk ciphers are aws-lc-rs where it has them, RustCrypto elsewhere; no cipher is
 //! written here.
 
+mod curves;
 pub mod dh;
 mod digest_info;
 pub mod dsa;
@@ -20,8 +21,10 @@ pub mod operations;
 pub mod password;
 pub mod pkcs12;
 pub mod pqc;
+pub mod quantum;
 pub mod random;
 pub mod rsa;
+pub mod slh;
 pub mod split;
 pub mod symmetric;
 #[cfg(test)]

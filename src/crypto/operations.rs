@@ -12,7 +12,8 @@ use crate::registry::{
 /// The fields of Cryptographic Parameters that matter to asymmetric keys (1.4 §3.6, 2.1 §4.16, 3.0).
 #[derive(Clone, Copy, Default, Debug)]
 pub struct AsymmetricParameters<'a> {
-    /// Padding Method: OAEP or PKCS1 v1.5 to encrypt, PSS or PKCS1 v1.5 to sign. Absent: OAEP, PSS.
+    /// Padding Method: OAEP or PKCS1 v1.5 to encrypt, PSS or PKCS1 v1.5 to sign. Absent: OAEP, PSS. X9.31 is not
+    /// offered.
     pub padding: Option<PaddingMethod>,
     /// Hashing Algorithm. Absent: SHA-256, for a curve the hash of its length.
     pub hash: Option<HashingAlgorithm>,
@@ -115,7 +116,9 @@ impl<'a> AsymmetricParameters<'a> {
                 let salt_length = salt_length.map_err(|_| CryptoError::BadParameters("Salt Length"))?;
                 Ok(RsaSignature::Pss { hash, mask_hash: self.mask_hash(hash)?, salt_length })
             }
-            _ => Err(CryptoError::Unsupported("Padding Method of a signature")),
+            // Withdrawn, left out of FIPS 186-5, and in no kept library.
+            PaddingMethod::X9_31 => Err(CryptoError::Unsupported("X9.31 signatures; PSS and PKCS1 v1.5 are")),
+            _ => Err(CryptoError::Unsupported("Padding Method of a signature; PSS and PKCS1 v1.5 are")),
         }
     }
 
@@ -264,7 +267,7 @@ fn usual_hash(key: &PublicKey) -> HashingAlgorithm {
 mod tests {
     use super::*;
     use crate::crypto::keys::KeySpec;
-    use crate::registry::RecommendedCurve;
+    use crate::registry::{RecommendedCurve, ResultReason};
 
     fn key(algorithm: CryptographicAlgorithm, length: Option<i32>, curve: Option<RecommendedCurve>) -> PrivateKey {
         PrivateKey::generate(&KeySpec { algorithm, length, curve, software: SoftwareRsa::Refuse }).unwrap()
@@ -314,6 +317,19 @@ mod tests {
                     assert!(key.public().verify(&parameters, Input::Message(b"message"), &signature).unwrap());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn paddings_that_sign_nothing_are_not_supported() {
+        let rsa = rsa();
+        let signing = [PaddingMethod::PSS, PaddingMethod::PKCS1V1_5];
+        for row in PaddingMethod::ROWS.iter().filter(|row| !signing.contains(&PaddingMethod(row.value))) {
+            let parameters = AsymmetricParameters { padding: Some(PaddingMethod(row.value)), ..Default::default() };
+            let signed = rsa.sign(&parameters, Input::Message(b"x"), SoftwareRsa::Allow).unwrap_err();
+            assert_eq!(signed.reason(), ResultReason::UnsupportedCryptographicParameters, "{}", row.name);
+            let verified = rsa.public().verify(&parameters, Input::Message(b"x"), &[0; 256]).unwrap_err();
+            assert_eq!(verified, signed);
         }
     }
 

@@ -16,7 +16,7 @@ pub fn body(bytes: &[u8]) {
 
 /// Objects with every attribute, some with odd values.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let objects = ObjectType::ROWS.iter().zip(noise(64, 400)).map(|(row, bytes)| {
+    let objects = ObjectType::ROWS.iter().cycle().zip(noise(64, 400)).map(|(row, bytes)| {
         let mut object = ManagedObject::new("id", ObjectType(row.value), "owner");
         let mut dice = Dice(&bytes);
         for rule in RULES {

@@ -12,13 +12,13 @@ export RUSTC_WRAPPER="$PWD/instrument.sh"
 [ -e Cargo.lock ] || cp ../Cargo.lock Cargo.lock
 cargo build --quiet --bins
 programs="$CARGO_TARGET_DIR/debug"
-"$programs/seed" corpus
 [ $# -gt 0 ] || set -- $(ls fuzz_targets | sed 's/\.rs$//')
 status=0
 printf '%-14s %12s %10s %8s  %s\n' target executions per-second inputs result
 for target; do
     mkdir -p "artifacts/$target"
     log="artifacts/$target.log"
+    FUZZ_PLANT="corpus/$target" "$programs/$target" >"$log" 2>&1 || { cat "$log"; exit 1; }
     result=ok
     "$programs/$target" "corpus/$target" -artifact_prefix="artifacts/$target/" -max_total_time="$seconds" \
         -max_len=8192 -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 >"$log" 2>&1 || { result=FOUND status=1; }

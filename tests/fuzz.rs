@@ -8,6 +8,7 @@ mod targets;
 const INPUTS_MAX: usize = 300;
 
 fn smoke(name: &str) {
+    targets::plant(name);
     let target = targets::TARGETS.iter().find(|target| target.name == name).unwrap();
     let seeds = (target.seeds)();
     assert!(seeds.len() > 50, "{name}");

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| keyhaven_fuzz::run("session", bytes));
+libfuzzer_sys::fuzz_target!(init: keyhaven_fuzz::plant("session"), |bytes: &[u8]| keyhaven_fuzz::run("session", bytes));

@@ -59,85 +59,49 @@ struct Provider {
     agreement: Option<&'static agreement::Algorithm>,
 }
 
+const fn row(
+    curve: EcCurve,
+    recommended: RecommendedCurve,
+    oid: &str,
+    bits: usize,
+    library: &'static Library,
+    provider: Option<Provider>,
+) -> Row {
+    Row { curve, recommended, oid: ObjectIdentifier::new_unwrap(oid), bits, library, provider }
+}
+
+const fn provider(
+    signing: &'static EcdsaSigningAlgorithm,
+    verification: &'static EcdsaVerificationAlgorithm,
+    hash: &'static aws::Algorithm,
+    agreement: Option<&'static agreement::Algorithm>,
+) -> Option<Provider> {
+    Some(Provider { signing, verification, hash, agreement })
+}
+
+const P256: Option<Provider> =
+    provider(&ECDSA_P256_SHA256_ASN1_SIGNING, &ECDSA_P256_SHA256_ASN1, &aws::SHA256, Some(&ECDH_P256));
+const P384: Option<Provider> =
+    provider(&ECDSA_P384_SHA384_ASN1_SIGNING, &ECDSA_P384_SHA384_ASN1, &aws::SHA384, Some(&ECDH_P384));
+const P521: Option<Provider> =
+    provider(&ECDSA_P521_SHA512_ASN1_SIGNING, &ECDSA_P521_SHA512_ASN1, &aws::SHA512, Some(&ECDH_P521));
+const SECP256K1: Option<Provider> =
+    provider(&ECDSA_P256K1_SHA256_ASN1_SIGNING, &ECDSA_P256K1_SHA256_ASN1, &aws::SHA256, None);
+
 /// In the order of the enumeration. Where a length means more than one curve, the first of them is meant.
-const ROWS: [Row; 7] = [
-    Row {
-        curve: EcCurve::P256,
-        recommended: RecommendedCurve::P_256,
-        oid: ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
-        bits: 256,
-        library: &curves::P256,
-        provider: Some(Provider {
-            signing: &ECDSA_P256_SHA256_ASN1_SIGNING,
-            verification: &ECDSA_P256_SHA256_ASN1,
-            hash: &aws::SHA256,
-            agreement: Some(&ECDH_P256),
-        }),
-    },
-    Row {
-        curve: EcCurve::P384,
-        recommended: RecommendedCurve::P_384,
-        oid: ObjectIdentifier::new_unwrap("1.3.132.0.34"),
-        bits: 384,
-        library: &curves::P384,
-        provider: Some(Provider {
-            signing: &ECDSA_P384_SHA384_ASN1_SIGNING,
-            verification: &ECDSA_P384_SHA384_ASN1,
-            hash: &aws::SHA384,
-            agreement: Some(&ECDH_P384),
-        }),
-    },
-    Row {
-        curve: EcCurve::P521,
-        recommended: RecommendedCurve::P_521,
-        oid: ObjectIdentifier::new_unwrap("1.3.132.0.35"),
-        bits: 521,
-        library: &curves::P521,
-        provider: Some(Provider {
-            signing: &ECDSA_P521_SHA512_ASN1_SIGNING,
-            verification: &ECDSA_P521_SHA512_ASN1,
-            hash: &aws::SHA512,
-            agreement: Some(&ECDH_P521),
-        }),
-    },
-    Row {
-        curve: EcCurve::Secp256k1,
-        recommended: RecommendedCurve::SECP256K1,
-        oid: ObjectIdentifier::new_unwrap("1.3.132.0.10"),
-        bits: 256,
-        library: &curves::SECP256K1,
-        provider: Some(Provider {
-            signing: &ECDSA_P256K1_SHA256_ASN1_SIGNING,
-            verification: &ECDSA_P256K1_SHA256_ASN1,
-            hash: &aws::SHA256,
-            agreement: None,
-        }),
-    },
-    Row {
-        curve: EcCurve::P224,
-        recommended: RecommendedCurve::P_224,
-        oid: ObjectIdentifier::new_unwrap("1.3.132.0.33"),
-        bits: 224,
-        library: &curves::P224,
-        provider: None,
-    },
-    Row {
-        curve: EcCurve::BrainpoolP256r1,
-        recommended: RecommendedCurve::BRAINPOOLP256R1,
-        oid: ObjectIdentifier::new_unwrap("1.3.36.3.3.2.8.1.1.7"),
-        bits: 256,
-        library: &curves::BRAINPOOL_P256R1,
-        provider: None,
-    },
-    Row {
-        curve: EcCurve::BrainpoolP384r1,
-        recommended: RecommendedCurve::BRAINPOOLP384R1,
-        oid: ObjectIdentifier::new_unwrap("1.3.36.3.3.2.8.1.1.11"),
-        bits: 384,
-        library: &curves::BRAINPOOL_P384R1,
-        provider: None,
-    },
-];
+const ROWS: [Row; 7] = {
+    use EcCurve as C;
+    use RecommendedCurve as R;
+    [
+        row(C::P256, R::P_256, "1.2.840.10045.3.1.7", 256, &curves::P256, P256),
+        row(C::P384, R::P_384, "1.3.132.0.34", 384, &curves::P384, P384),
+        row(C::P521, R::P_521, "1.3.132.0.35", 521, &curves::P521, P521),
+        row(C::Secp256k1, R::SECP256K1, "1.3.132.0.10", 256, &curves::SECP256K1, SECP256K1),
+        row(C::P224, R::P_224, "1.3.132.0.33", 224, &curves::P224, None),
+        row(C::BrainpoolP256r1, R::BRAINPOOLP256R1, "1.3.36.3.3.2.8.1.1.7", 256, &curves::BRAINPOOL_P256R1, None),
+        row(C::BrainpoolP384r1, R::BRAINPOOLP384R1, "1.3.36.3.3.2.8.1.1.11", 384, &curves::BRAINPOOL_P384R1, None),
+    ]
+};
 
 impl EcCurve {
     /// Every curve.

@@ -9,7 +9,7 @@ target=${CARGO_TARGET_DIR:-$here/../../target}
 venv=$target/venv
 if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --requirement "$here/requirements.txt"
+    "$venv/bin/python" -m pip install --quiet --requirement "$here/requirements.txt"
     cp "$here/requirements.txt" "$venv/installed.txt"
 fi
 if [ -n "${KEYHAVEN_SUBJECT:-}" ]; then

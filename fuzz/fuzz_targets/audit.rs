@@ -1,21 +1,5 @@
-//! Entries of the audit chain, as they are after the seal of their block was opened.
+//! See `keyhaven_fuzz::TARGETS`.
 
 #![no_main]
 
-use keyhaven::gate::audit::Entry;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let mut rest = bytes;
-    while let Some((entry, after)) = Entry::decode(rest) {
-        let mut once = Vec::new();
-        entry.encode(&mut once);
-        // A text that is longer than an entry's is cut, once.
-        let (again, left) = Entry::decode(&once).expect("what is written is read");
-        assert!(left.is_empty());
-        let mut twice = Vec::new();
-        again.encode(&mut twice);
-        assert_eq!(twice, once);
-        rest = after;
-    }
-});
+libfuzzer_sys::fuzz_target!(init: keyhaven_fuzz::plant("audit"), |bytes: &[u8]| keyhaven_fuzz::run("audit", bytes));

@@ -1,13 +1,5 @@
-//! The stored form of an object, as it is after its seal was opened.
+//! See `keyhaven_fuzz::TARGETS`.
 
 #![no_main]
 
-use keyhaven::keep::record::{decode, encode};
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let Ok((object, order)) = decode("id", bytes) else { return };
-    let once = encode(&object, order);
-    let (again, same) = decode("id", &once).expect("what is written is read");
-    assert_eq!((&again, same), (&object, order));
-});
+libfuzzer_sys::fuzz_target!(init: keyhaven_fuzz::plant("record"), |bytes: &[u8]| keyhaven_fuzz::run("record", bytes));

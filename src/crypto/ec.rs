@@ -1,6 +1,6 @@
-//! Elliptic-curve keys on the prime curves that the libraries keep: P-256, P-384, P-521 and secp256k1. All private-key
-//! work is aws-lc-rs, except key agreement on secp256k1, which it lacks and `k256` does in constant time. P-192, P-224,
-//! Brainpool and binary curves are not offered.
+//! Elliptic-curve keys on the prime curves that the libraries keep: P-224, P-256, P-384, P-521, secp256k1 and two of
+//! Brainpool (RFC 5639). Private-key work is aws-lc-rs where it has the curve, else RustCrypto in constant time, as key
+//! agreement on secp256k1 is. P-192 is not offered, because its crate only verifies; nor are binary curves.
 
 use std::fmt;
 
@@ -14,6 +14,7 @@ use aws_lc_rs::signature::{
 };
 use pkcs8::ObjectIdentifier;
 
+use super::curves::{self, Library};
 use super::keys::Input;
 use super::number::pad_left;
 use super::{CryptoError, Result};
@@ -31,6 +32,12 @@ pub enum EcCurve {
     P521,
     /// secp256k1.
     Secp256k1,
+    /// NIST P-224 (secp224r1).
+    P224,
+    /// brainpoolP256r1.
+    BrainpoolP256r1,
+    /// brainpoolP384r1.
+    BrainpoolP384r1,
 }
 
 /// The facts of a curve.
@@ -39,6 +46,12 @@ struct Row {
     recommended: RecommendedCurve,
     oid: ObjectIdentifier,
     bits: usize,
+    library: &'static Library,
+    provider: Option<Provider>,
+}
+
+/// What aws-lc-rs has for a curve.
+struct Provider {
     signing: &'static EcdsaSigningAlgorithm,
     verification: &'static EcdsaVerificationAlgorithm,
     /// The hash of `signing`; see `fit`.
@@ -46,52 +59,54 @@ struct Row {
     agreement: Option<&'static agreement::Algorithm>,
 }
 
-const ROWS: [Row; 4] = [
-    Row {
-        curve: EcCurve::P256,
-        recommended: RecommendedCurve::P_256,
-        oid: ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
-        bits: 256,
-        signing: &ECDSA_P256_SHA256_ASN1_SIGNING,
-        verification: &ECDSA_P256_SHA256_ASN1,
-        hash: &aws::SHA256,
-        agreement: Some(&ECDH_P256),
-    },
-    Row {
-        curve: EcCurve::P384,
-        recommended: RecommendedCurve::P_384,
-        oid: ObjectIdentifier::new_unwrap("1.3.132.0.34"),
-        bits: 384,
-        signing: &ECDSA_P384_SHA384_ASN1_SIGNING,
-        verification: &ECDSA_P384_SHA384_ASN1,
-        hash: &aws::SHA384,
-        agreement: Some(&ECDH_P384),
-    },
-    Row {
-        curve: EcCurve::P521,
-        recommended: RecommendedCurve::P_521,
-        oid: ObjectIdentifier::new_unwrap("1.3.132.0.35"),
-        bits: 521,
-        signing: &ECDSA_P521_SHA512_ASN1_SIGNING,
-        verification: &ECDSA_P521_SHA512_ASN1,
-        hash: &aws::SHA512,
-        agreement: Some(&ECDH_P521),
-    },
-    Row {
-        curve: EcCurve::Secp256k1,
-        recommended: RecommendedCurve::SECP256K1,
-        oid: ObjectIdentifier::new_unwrap("1.3.132.0.10"),
-        bits: 256,
-        signing: &ECDSA_P256K1_SHA256_ASN1_SIGNING,
-        verification: &ECDSA_P256K1_SHA256_ASN1,
-        hash: &aws::SHA256,
-        agreement: None,
-    },
-];
+const fn row(
+    curve: EcCurve,
+    recommended: RecommendedCurve,
+    oid: &str,
+    bits: usize,
+    library: &'static Library,
+    provider: Option<Provider>,
+) -> Row {
+    Row { curve, recommended, oid: ObjectIdentifier::new_unwrap(oid), bits, library, provider }
+}
+
+const fn provider(
+    signing: &'static EcdsaSigningAlgorithm,
+    verification: &'static EcdsaVerificationAlgorithm,
+    hash: &'static aws::Algorithm,
+    agreement: Option<&'static agreement::Algorithm>,
+) -> Option<Provider> {
+    Some(Provider { signing, verification, hash, agreement })
+}
+
+const P256: Option<Provider> =
+    provider(&ECDSA_P256_SHA256_ASN1_SIGNING, &ECDSA_P256_SHA256_ASN1, &aws::SHA256, Some(&ECDH_P256));
+const P384: Option<Provider> =
+    provider(&ECDSA_P384_SHA384_ASN1_SIGNING, &ECDSA_P384_SHA384_ASN1, &aws::SHA384, Some(&ECDH_P384));
+const P521: Option<Provider> =
+    provider(&ECDSA_P521_SHA512_ASN1_SIGNING, &ECDSA_P521_SHA512_ASN1, &aws::SHA512, Some(&ECDH_P521));
+const SECP256K1: Option<Provider> =
+    provider(&ECDSA_P256K1_SHA256_ASN1_SIGNING, &ECDSA_P256K1_SHA256_ASN1, &aws::SHA256, None);
+
+/// In the order of the enumeration. Where a length means more than one curve, the first of them is meant.
+const ROWS: [Row; 7] = {
+    use EcCurve as C;
+    use RecommendedCurve as R;
+    [
+        row(C::P256, R::P_256, "1.2.840.10045.3.1.7", 256, &curves::P256, P256),
+        row(C::P384, R::P_384, "1.3.132.0.34", 384, &curves::P384, P384),
+        row(C::P521, R::P_521, "1.3.132.0.35", 521, &curves::P521, P521),
+        row(C::Secp256k1, R::SECP256K1, "1.3.132.0.10", 256, &curves::SECP256K1, SECP256K1),
+        row(C::P224, R::P_224, "1.3.132.0.33", 224, &curves::P224, None),
+        row(C::BrainpoolP256r1, R::BRAINPOOLP256R1, "1.3.36.3.3.2.8.1.1.7", 256, &curves::BRAINPOOL_P256R1, None),
+        row(C::BrainpoolP384r1, R::BRAINPOOLP384R1, "1.3.36.3.3.2.8.1.1.11", 384, &curves::BRAINPOOL_P384R1, None),
+    ]
+};
 
 impl EcCurve {
     /// Every curve.
-    pub const ALL: [Self; 4] = [Self::P256, Self::P384, Self::P521, Self::Secp256k1];
+    pub const ALL: [Self; 7] =
+        [Self::P256, Self::P384, Self::P521, Self::Secp256k1, Self::P224, Self::BrainpoolP256r1, Self::BrainpoolP384r1];
 
     fn row(self) -> &'static Row {
         &ROWS[self as usize]
@@ -133,15 +148,23 @@ impl EcCurve {
         self.bits().div_ceil(8)
     }
 
+    /// A digest with zeros on the left if it is shorter than a coordinate, because the libraries refuse short ones: to
+    /// ECDSA a digest is a number (FIPS 186-5 §6.4.1).
+    fn padded(self, message_digest: Vec<u8>) -> Vec<u8> {
+        pad_left(&message_digest, self.field_bytes()).unwrap_or(message_digest)
+    }
+}
+
+impl Provider {
     /// A digest as the provider's one hash for this curve. ECDSA takes the leftmost bits of a digest as long as the
     /// order, and a shorter digest as a number (FIPS 186-5 §6.4.1), so cutting or filling with zeros on the left
     /// changes nothing, and one algorithm signs for every hash. The order of P-521 is longer than any digest here.
-    fn fit(self, message_digest: &[u8]) -> Result<Digest> {
-        let length = self.row().hash.output_len();
+    fn fit(&self, message_digest: &[u8]) -> Result<Digest> {
+        let length = self.hash.output_len();
         let cut = &message_digest[..message_digest.len().min(length)];
         let mut fitted = vec![0; length - cut.len()];
         fitted.extend_from_slice(cut);
-        Digest::import_less_safe(&fitted, self.row().hash).map_err(|_| CryptoError::Provider("digest"))
+        Digest::import_less_safe(&fitted, self.hash).map_err(|_| CryptoError::Provider("digest"))
     }
 }
 
@@ -164,18 +187,7 @@ impl EcPublicKey {
             _ => None,
         };
         let point = plain.as_deref().unwrap_or(point);
-        macro_rules! uncompressed {
-            ($curve:ident) => {{
-                use $curve::elliptic_curve::sec1::ToSec1Point;
-                $curve::PublicKey::from_sec1_bytes(point).map_err(|_| WRONG)?.to_sec1_point(false).as_bytes().into()
-            }};
-        }
-        let point = match curve {
-            EcCurve::P256 => uncompressed!(p256),
-            EcCurve::P384 => uncompressed!(p384),
-            EcCurve::P521 => uncompressed!(p521),
-            EcCurve::Secp256k1 => uncompressed!(k256),
-        };
+        let point = (curve.row().library.point)(point).ok_or(WRONG)?;
         Ok(Self { curve, point })
     }
 
@@ -203,9 +215,13 @@ impl EcPublicKey {
 
     /// Whether the DER signature is the key's.
     pub fn verify(&self, hash: HashingAlgorithm, input: Input<'_>, signature: &[u8]) -> Result<bool> {
-        let message_digest = self.curve.fit(&input.digest(hash)?)?;
-        let key = UnparsedPublicKey::new(self.curve.row().verification, &self.point);
-        Ok(key.verify_digest(&message_digest, signature).is_ok())
+        let (row, message_digest) = (self.curve.row(), input.digest(hash)?);
+        let Some(provider) = &row.provider else {
+            let message_digest = self.curve.padded(message_digest);
+            return Ok((row.library.verify)(&self.point, &message_digest, signature).is_some());
+        };
+        let key = UnparsedPublicKey::new(provider.verification, &self.point);
+        Ok(key.verify_digest(&provider.fit(&message_digest)?, signature).is_ok())
     }
 }
 
@@ -214,32 +230,46 @@ pub struct EcPrivateKey {
     public: EcPublicKey,
     /// As long as a coordinate.
     d: KeyBytes,
-    pair: EcdsaKeyPair,
+    /// The provider's form, if it has the curve.
+    pair: Option<EcdsaKeyPair>,
 }
+
+/// How often a random number may be out of range before the generator is thought to be broken. The order of
+/// brainpoolP256r1 is two thirds of what fits in its bytes, so the chance of this many is below 2^-200.
+const DRAWS_MAX: usize = 128;
 
 impl EcPrivateKey {
     /// Makes a key.
     pub fn generate(curve: EcCurve) -> Result<Self> {
-        let pair =
-            EcdsaKeyPair::generate(curve.row().signing).map_err(|_| CryptoError::Provider("EC key generation"))?;
-        let bytes: EcPrivateKeyBin<'_> =
-            pair.private_key().as_be_bytes().map_err(|_| CryptoError::Provider("EC key generation"))?;
+        const FAILED: CryptoError = CryptoError::Provider("EC key generation");
+        let Some(provider) = &curve.row().provider else {
+            // Any number of the range is as likely as any other, if those out of range are drawn again.
+            let draw = || KeyBytes::fill(curve.field_bytes(), aws_lc_rs::rand::fill).ok();
+            let drawn = (0..DRAWS_MAX).find_map(|_| Self::new(curve, draw()?.expose()).ok());
+            return drawn.ok_or(FAILED);
+        };
+        let pair = EcdsaKeyPair::generate(provider.signing).map_err(|_| FAILED)?;
+        let bytes: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().map_err(|_| FAILED)?;
         let d = KeyBytes::copy_from(bytes.as_ref());
-        Self::from_pair(curve, d, pair)
+        Ok(Self::from_pair(curve, d, pair))
     }
 
     /// From the big-endian private number, from 1 to the order less one.
     pub fn new(curve: EcCurve, d: &[u8]) -> Result<Self> {
         const WRONG: CryptoError = CryptoError::BadKey("not a private number of the curve");
         let d = KeyBytes::new(pad_left(d, curve.field_bytes()).ok_or(WRONG)?);
+        let Some(provider) = &curve.row().provider else {
+            let point = (curve.row().library.public)(d.expose()).ok_or(WRONG)?;
+            return Ok(Self { public: EcPublicKey { curve, point }, d, pair: None });
+        };
         let encoded = super::formats::der::sec1_private(curve, d.expose(), None)?;
-        let pair = EcdsaKeyPair::from_private_key_der(curve.row().signing, encoded.expose()).map_err(|_| WRONG)?;
-        Self::from_pair(curve, d, pair)
+        let pair = EcdsaKeyPair::from_private_key_der(provider.signing, encoded.expose()).map_err(|_| WRONG)?;
+        Ok(Self::from_pair(curve, d, pair))
     }
 
-    fn from_pair(curve: EcCurve, d: KeyBytes, pair: EcdsaKeyPair) -> Result<Self> {
+    fn from_pair(curve: EcCurve, d: KeyBytes, pair: EcdsaKeyPair) -> Self {
         let point = pair.public_key().as_ref().into();
-        Ok(Self { public: EcPublicKey { curve, point }, d, pair })
+        Self { public: EcPublicKey { curve, point }, d, pair: Some(pair) }
     }
 
     /// The public half.
@@ -254,9 +284,14 @@ impl EcPrivateKey {
 
     /// An ECDSA signature in DER.
     pub fn sign(&self, hash: HashingAlgorithm, input: Input<'_>) -> Result<Vec<u8>> {
-        let message_digest = self.public.curve.fit(&input.digest(hash)?)?;
-        let signature = self.pair.sign_digest(&message_digest).map_err(|_| CryptoError::Provider("ECDSA"))?;
-        match self.public.curve {
+        const FAILED: CryptoError = CryptoError::Provider("ECDSA");
+        let (curve, message_digest) = (self.public.curve, input.digest(hash)?);
+        let (Some(pair), Some(provider)) = (&self.pair, &curve.row().provider) else {
+            let message_digest = curve.padded(message_digest);
+            return (curve.row().library.sign)(self.d.expose(), &message_digest).ok_or(FAILED);
+        };
+        let signature = pair.sign_digest(&provider.fit(&message_digest)?).map_err(|_| FAILED)?;
+        match curve {
             EcCurve::Secp256k1 => low_s(signature.as_ref()),
             _ => Ok(signature.as_ref().to_vec()),
         }
@@ -268,14 +303,9 @@ impl EcPrivateKey {
         if peer.curve != curve {
             return Err(CryptoError::BadParameters("the two keys are on different curves"));
         }
-        match curve.row().agreement {
+        match curve.row().provider.as_ref().and_then(|provider| provider.agreement) {
             Some(algorithm) => super::ed::agree(algorithm, self.d.expose(), &peer.point),
-            None => {
-                let own = k256::SecretKey::from_slice(self.d.expose()).map_err(|_| CryptoError::Provider("k256"))?;
-                let peer = k256::PublicKey::from_sec1_bytes(&peer.point).map_err(|_| CryptoError::Provider("k256"))?;
-                let shared = k256::ecdh::diffie_hellman(own.to_nonzero_scalar(), peer.as_affine());
-                Ok(KeyBytes::copy_from(shared.raw_secret_bytes()))
-            }
+            None => (curve.row().library.agree)(self.d.expose(), &peer.point).ok_or(CryptoError::Provider("ECDH")),
         }
     }
 }
@@ -301,6 +331,7 @@ impl fmt::Debug for EcPrivateKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::testing::hex;
 
     const HASHES: [HashingAlgorithm; 6] = [
         HashingAlgorithm::SHA_1,
@@ -318,6 +349,8 @@ mod tests {
             assert_eq!(EcCurve::from_recommended(curve.recommended()).unwrap(), curve);
         }
         assert_eq!(EcCurve::from_bits(256).unwrap(), EcCurve::P256);
+        assert_eq!(EcCurve::from_bits(384).unwrap(), EcCurve::P384);
+        assert_eq!(EcCurve::from_bits(224).unwrap(), EcCurve::P224);
         assert!(EcCurve::from_recommended(RecommendedCurve::P_192).is_err());
     }
 
@@ -364,6 +397,47 @@ mod tests {
         compare!(p384, EcCurve::P384);
         compare!(p521, EcCurve::P521);
         compare!(k256, EcCurve::Secp256k1);
+    }
+
+    /// RFC 6979 §A.2.4, SHA-224: private number, point, signature of "sample".
+    #[test]
+    fn p_224_signs_as_rfc_6979_says() {
+        let key = "f220266e1105bfe3083e03ec7a3a654651f45e37167e88600bf257c1";
+        let key = EcPrivateKey::new(EcCurve::P224, &hex(key)).unwrap();
+        let point = "0400cf08da5ad719e42707fa431292dea11244d64fc51610d94b130d6c\
+                     eeab6f3debe455e3dbf85416f7030cbd94f34f2d6f232c69f3c1385a";
+        assert_eq!(key.public().point(), hex(point));
+        let signature = "303d021c1cdfe6662dde1e4a1ec4cdedf6a1f5a2fb7fbd9145c12113e6abfd3e\
+                         021d00a6694fd7718a21053f225d3f46197ca699d45006c06f871808f43ebc";
+        let sample = Input::Message(b"sample");
+        assert_eq!(key.sign(HashingAlgorithm::SHA_224, sample).unwrap(), hex(signature));
+        assert!(key.public().verify(HashingAlgorithm::SHA_224, sample, &hex(signature)).unwrap());
+        assert!(!key.public().verify(HashingAlgorithm::SHA_224, sample, &hex(signature)[1..]).unwrap());
+    }
+
+    /// RFC 7027 §A.1 and §A.2: two private numbers and their shared secret.
+    #[test]
+    fn brainpool_agrees_as_rfc_7027_says() {
+        let cases = [
+            (
+                EcCurve::BrainpoolP256r1,
+                "81db1ee100150ff2ea338d708271be38300cb54241d79950f77b063039804f1d",
+                "55e40bc41e37e3e2ad25c3c6654511ffa8474a91a0032087593852d3e7d76bd3",
+                "89afc39d41d3b327814b80940b042590f96556ec91e6ae7939bce31f3a18bf2b",
+            ),
+            (
+                EcCurve::BrainpoolP384r1,
+                "1e20f5e048a5886f1f157c74e91bde2b98c8b52d58e5003d57053fc4b0bd65d6f15eb5d1ee1610df870795143627d042",
+                "032640bc6003c59260f7250c3db58ce647f98e1260acce4acda3dd869f74e01f8ba5e0324309db6a9831497abac96670",
+                "0bd9d3a7ea0b3d519d09d8e48d0785fb744a6b355e6304bc51c229fbbce239bbadf6403715c35d4fb2a5444f575d4f42",
+            ),
+        ];
+        for (curve, one, two, secret) in cases {
+            let (one, two) =
+                (EcPrivateKey::new(curve, &hex(one)).unwrap(), EcPrivateKey::new(curve, &hex(two)).unwrap());
+            assert_eq!(one.agree(two.public()).unwrap().expose(), hex(secret));
+            assert_eq!(two.agree(one.public()).unwrap().expose(), hex(secret));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::ec::{EcCurve, EcPrivateKey, EcPublicKey};
 use super::ed::{Ed25519PrivateKey, Ed25519PublicKey, X25519PrivateKey, X25519PublicKey};
 use super::pqc::{MlDsaPrivateKey, MlDsaPublicKey, MlDsaSet, MlKemPrivateKey, MlKemPublicKey, MlKemSet};
 use super::rsa::{DEFAULT_EXPONENT, RsaPrivateKey, RsaPublicKey, SoftwareRsa};
+use super::slh::{SlhDsaPrivateKey, SlhDsaPublicKey, SlhDsaSet};
 use super::{CryptoError, Result};
 use crate::registry::{CryptographicAlgorithm, HashingAlgorithm, RecommendedCurve};
 
@@ -29,6 +30,8 @@ pub enum PrivateKey {
     MlKem(MlKemPrivateKey),
     /// ML-DSA.
     MlDsa(MlDsaPrivateKey),
+    /// SLH-DSA.
+    SlhDsa(SlhDsaPrivateKey),
 }
 
 /// A public key.
@@ -50,6 +53,8 @@ pub enum PublicKey {
     MlKem(MlKemPublicKey),
     /// ML-DSA.
     MlDsa(MlDsaPublicKey),
+    /// SLH-DSA.
+    SlhDsa(SlhDsaPublicKey),
 }
 
 /// What is signed.
@@ -86,7 +91,7 @@ pub struct KeySpec {
 }
 
 impl PrivateKey {
-    /// Makes a key pair. The length of a lattice key is not looked at: its algorithm says all.
+    /// Makes a key pair. The length of a post-quantum key is not looked at: its algorithm says all.
     pub fn generate(spec: &KeySpec) -> Result<Self> {
         match spec.algorithm {
             CryptographicAlgorithm::RSA => {
@@ -112,11 +117,17 @@ impl PrivateKey {
                     curve_of(spec.curve, spec.length)?.ok_or(CryptoError::MissingParameter("Recommended Curve"))?;
                 EcPrivateKey::generate(curve).map(Self::Ec)
             }
-            algorithm => match (MlKemSet::from_algorithm(algorithm), MlDsaSet::from_algorithm(algorithm)) {
-                (Some(set), _) => MlKemPrivateKey::generate(set).map(Self::MlKem),
-                (_, Some(set)) => MlDsaPrivateKey::generate(set).map(Self::MlDsa),
-                _ => Err(CryptoError::Unsupported("key pairs of this algorithm")),
-            },
+            algorithm => {
+                if let Some(set) = MlKemSet::from_algorithm(algorithm) {
+                    MlKemPrivateKey::generate(set).map(Self::MlKem)
+                } else if let Some(set) = MlDsaSet::from_algorithm(algorithm) {
+                    MlDsaPrivateKey::generate(set).map(Self::MlDsa)
+                } else if let Some(set) = SlhDsaSet::from_algorithm(algorithm) {
+                    SlhDsaPrivateKey::generate(set).map(Self::SlhDsa)
+                } else {
+                    Err(CryptoError::Unsupported("key pairs of this algorithm"))
+                }
+            }
         }
     }
 
@@ -131,6 +142,7 @@ impl PrivateKey {
             Self::Dh(key) => PublicKey::Dh(key.public().clone()),
             Self::MlKem(key) => PublicKey::MlKem(key.public().clone()),
             Self::MlDsa(key) => PublicKey::MlDsa(key.public().clone()),
+            Self::SlhDsa(key) => PublicKey::SlhDsa(key.public().clone()),
         }
     }
 
@@ -157,6 +169,7 @@ impl PublicKey {
             Self::Dh(_) => CryptographicAlgorithm::DH,
             Self::MlKem(key) => key.set().algorithm(),
             Self::MlDsa(key) => key.set().algorithm(),
+            Self::SlhDsa(key) => key.set().algorithm(),
         }
     }
 
@@ -174,8 +187,13 @@ impl PublicKey {
         }
     }
 
-    /// Cryptographic Length in bits. The standard gives none for the lattice keys; theirs is the length of the encoded
-    /// public key.
+    /// Whether the algorithm says all, so that a Cryptographic Length tells nothing more.
+    pub fn length_is_implied(&self) -> bool {
+        matches!(self, Self::MlKem(_) | Self::MlDsa(_) | Self::SlhDsa(_))
+    }
+
+    /// Cryptographic Length in bits. The standard gives none for the post-quantum keys; theirs is the length of the
+    /// encoded public key.
     pub fn length(&self) -> i32 {
         match self {
             Self::Rsa(key) => key.bits() as i32,
@@ -185,6 +203,7 @@ impl PublicKey {
             Self::Dh(key) => key.domain().bits() as i32,
             Self::MlKem(key) => key.bytes().len() as i32 * 8,
             Self::MlDsa(key) => key.bytes().len() as i32 * 8,
+            Self::SlhDsa(key) => key.bytes().len() as i32 * 8,
         }
     }
 

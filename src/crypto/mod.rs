@@ -2,6 +2,7 @@
 //! policy. Private-key work and bulk ciphers are aws-lc-rs where it has them, RustCrypto elsewhere; no cipher is
 //! written here.
 
+mod curves;
 pub mod dh;
 mod digest_info;
 pub mod dsa;
@@ -22,8 +23,10 @@ pub mod otp;
 pub mod password;
 pub mod pkcs12;
 pub mod pqc;
+pub mod quantum;
 pub mod random;
 pub mod rsa;
+pub mod slh;
 pub mod split;
 pub mod symmetric;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What Cryptographic Parameters mean for an asymmetric key: one call for each operation, whatever the key is.
 
 use super::keys::{Input, PrivateKey, PublicKey};
+use super::quantum::{Form, QuantumSafe, Randomness};
 use super::rsa::{RsaEncryption, RsaSignature, SoftwareRsa};
 use super::{CryptoError, Result};
 use crate::base::KeyBytes;
@@ -11,7 +12,8 @@ use crate::registry::{
 /// The fields of Cryptographic Parameters that matter to asymmetric keys (1.4 §3.6, 2.1 §4.16, 3.0).
 #[derive(Clone, Copy, Default, Debug)]
 pub struct AsymmetricParameters<'a> {
-    /// Padding Method: OAEP or PKCS1 v1.5 to encrypt, PSS or PKCS1 v1.5 to sign. Absent: OAEP, PSS.
+    /// Padding Method: OAEP or PKCS1 v1.5 to encrypt, PSS or PKCS1 v1.5 to sign. Absent: OAEP, PSS. X9.31 is not
+    /// offered.
     pub padding: Option<PaddingMethod>,
     /// Hashing Algorithm. Absent: SHA-256, for a curve the hash of its length.
     pub hash: Option<HashingAlgorithm>,
@@ -27,8 +29,16 @@ pub struct AsymmetricParameters<'a> {
     pub salt_length: Option<i32>,
     /// Trailer Field of PSS; only 1, the standard one, exists.
     pub trailer: Option<i32>,
-    /// Context String of ML-DSA (3.0).
+    /// Context String of ML-DSA and SLH-DSA (3.0), as the next four.
     pub context: Option<&'a [u8]>,
+    /// Deterministic: sign without randomness.
+    pub deterministic: bool,
+    /// Random: sign with this randomness.
+    pub random: Option<&'a [u8]>,
+    /// Internal: the data has domain and context before the message.
+    pub internal: bool,
+    /// External Mu: the data is the message representative of ML-DSA.
+    pub external_mu: bool,
 }
 
 /// Each Digital Signature Algorithm: key, hash, padding. MD2 and MD5 are refused as unknown hashes.
@@ -63,7 +73,7 @@ const SIGNATURES: &[(
     ]
 };
 
-impl AsymmetricParameters<'_> {
+impl<'a> AsymmetricParameters<'a> {
     /// Hash and padding of a signature by a key, after the Digital Signature Algorithm had its say.
     fn signature(&self, key: &PublicKey) -> Result<(HashingAlgorithm, Option<PaddingMethod>)> {
         const CLASH: CryptoError =
@@ -106,11 +116,13 @@ impl AsymmetricParameters<'_> {
                 let salt_length = salt_length.map_err(|_| CryptoError::BadParameters("Salt Length"))?;
                 Ok(RsaSignature::Pss { hash, mask_hash: self.mask_hash(hash)?, salt_length })
             }
-            _ => Err(CryptoError::Unsupported("Padding Method of a signature")),
+            // Withdrawn, left out of FIPS 186-5, and in no kept library.
+            PaddingMethod::X9_31 => Err(CryptoError::Unsupported("X9.31 signatures; PSS and PKCS1 v1.5 are")),
+            _ => Err(CryptoError::Unsupported("Padding Method of a signature; PSS and PKCS1 v1.5 are")),
         }
     }
 
-    fn rsa_encryption(&self) -> Result<RsaEncryption<'_>> {
+    fn rsa_encryption(&self) -> Result<RsaEncryption<'a>> {
         let hash = self.hash.unwrap_or(HashingAlgorithm::SHA_256);
         match self.padding.unwrap_or(PaddingMethod::OAEP) {
             PaddingMethod::OAEP => {
@@ -122,6 +134,23 @@ impl AsymmetricParameters<'_> {
         }
     }
 
+    /// How ML-DSA and SLH-DSA sign.
+    fn quantum_safe(&self) -> Result<QuantumSafe<'a>> {
+        let form = match (self.external_mu, self.internal, self.context) {
+            (false, false, context) => Form::Pure(context.unwrap_or_default()),
+            (true, false, None) => Form::Mu,
+            (false, true, None) => Form::Internal,
+            _ => return Err(CryptoError::BadParameters("only one of Context String, Internal and External Mu")),
+        };
+        let randomness = match (self.deterministic, self.random) {
+            (true, Some(_)) => return Err(CryptoError::BadParameters("Random and Deterministic together")),
+            (true, None) => Randomness::Absent,
+            (false, Some(random)) => Randomness::Given(random),
+            (false, None) => Randomness::Fresh,
+        };
+        Ok(QuantumSafe { form, randomness })
+    }
+
     fn mask_hash(&self, hash: HashingAlgorithm) -> Result<HashingAlgorithm> {
         match self.mask_generator {
             None | Some(MaskGenerator::MGF1) => Ok(self.mask_hash.unwrap_or(hash)),
@@ -131,7 +160,7 @@ impl AsymmetricParameters<'_> {
 }
 
 impl PrivateKey {
-    /// A signature: raw bytes for RSA, Ed25519 and ML-DSA, DER for ECDSA and DSA.
+    /// A signature: DER for ECDSA and DSA, raw bytes for the others.
     pub fn sign(
         &self,
         parameters: &AsymmetricParameters<'_>,
@@ -145,7 +174,8 @@ impl PrivateKey {
             Self::Ec(key) => key.sign(hash, input),
             Self::Dsa(key) => key.sign(hash, input),
             Self::Ed25519(key) => key.sign(message(input)?),
-            Self::MlDsa(key) => key.sign(message(input)?, parameters.context.unwrap_or_default()),
+            Self::MlDsa(key) => key.sign(parameters.quantum_safe()?, message(input)?),
+            Self::SlhDsa(key) => key.sign(parameters.quantum_safe()?, message(input)?),
             Self::X25519(_) | Self::Dh(_) | Self::MlKem(_) => Err(NOT_FOR_THIS),
         }
     }
@@ -183,7 +213,8 @@ impl PublicKey {
             Self::Ec(key) => key.verify(hash, input, signature),
             Self::Dsa(key) => key.verify(hash, input, signature),
             Self::Ed25519(key) => Ok(key.verify(message(input)?, signature)),
-            Self::MlDsa(key) => key.verify(message(input)?, parameters.context.unwrap_or_default(), signature),
+            Self::MlDsa(key) => key.verify(parameters.quantum_safe()?, message(input)?, signature),
+            Self::SlhDsa(key) => key.verify(parameters.quantum_safe()?, message(input)?, signature),
             Self::X25519(_) | Self::Dh(_) | Self::MlKem(_) => Err(NOT_FOR_THIS),
         }
     }
@@ -220,7 +251,7 @@ fn usual_hash(key: &PublicKey) -> HashingAlgorithm {
 mod tests {
     use super::*;
     use crate::crypto::keys::KeySpec;
-    use crate::registry::RecommendedCurve;
+    use crate::registry::{RecommendedCurve, ResultReason};
 
     fn key(algorithm: CryptographicAlgorithm, length: Option<i32>, curve: Option<RecommendedCurve>) -> PrivateKey {
         PrivateKey::generate(&KeySpec { algorithm, length, curve, software: SoftwareRsa::Refuse }).unwrap()
@@ -240,6 +271,7 @@ mod tests {
             key(A::EC, Some(521), None),
             key(A::Ed25519, None, None),
             key(A::ML_DSA_44, None, None),
+            key(A::SLH_DSA_SHA2_128f, None, None),
         ];
         for key in keys {
             let parameters = AsymmetricParameters::default();
@@ -272,6 +304,19 @@ mod tests {
     }
 
     #[test]
+    fn paddings_that_sign_nothing_are_not_supported() {
+        let rsa = rsa();
+        let signing = [PaddingMethod::PSS, PaddingMethod::PKCS1V1_5];
+        for row in PaddingMethod::ROWS.iter().filter(|row| !signing.contains(&PaddingMethod(row.value))) {
+            let parameters = AsymmetricParameters { padding: Some(PaddingMethod(row.value)), ..Default::default() };
+            let signed = rsa.sign(&parameters, Input::Message(b"x"), SoftwareRsa::Allow).unwrap_err();
+            assert_eq!(signed.reason(), ResultReason::UnsupportedCryptographicParameters, "{}", row.name);
+            let verified = rsa.public().verify(&parameters, Input::Message(b"x"), &[0; 256]).unwrap_err();
+            assert_eq!(verified, signed);
+        }
+    }
+
+    #[test]
     fn contradictions_are_refused() {
         let rsa = rsa();
         let base = AsymmetricParameters {
@@ -295,6 +340,28 @@ mod tests {
         assert_eq!(plain.expose(), b"secret");
         let signing = AsymmetricParameters { padding: Some(PaddingMethod::PSS), ..Default::default() };
         assert!(rsa.public().encrypt(&signing, b"secret").is_err());
+    }
+
+    #[test]
+    fn what_only_post_quantum_signatures_have() {
+        let mine = AsymmetricParameters::default();
+        let (context, random) = (Some(b"context".as_slice()), Some([7; 32].as_slice()));
+        let clashes = [
+            AsymmetricParameters { context, internal: true, ..mine },
+            AsymmetricParameters { context, external_mu: true, ..mine },
+            AsymmetricParameters { internal: true, external_mu: true, ..mine },
+            AsymmetricParameters { deterministic: true, random, ..mine },
+        ];
+        let key = key(CryptographicAlgorithm::ML_DSA_44, None, None);
+        for clash in clashes {
+            assert!(key.sign(&clash, Input::Message(&[0; 64]), SoftwareRsa::Refuse).is_err(), "{clash:?}");
+        }
+        let parameters = AsymmetricParameters { context, random, ..mine };
+        let signature = key.sign(&parameters, Input::Message(b"message"), SoftwareRsa::Refuse).unwrap();
+        let verifying = AsymmetricParameters { context, ..mine };
+        assert!(key.public().verify(&verifying, Input::Message(b"message"), &signature).unwrap());
+        assert!(!key.public().verify(&mine, Input::Message(b"message"), &signature).unwrap());
+        assert!(key.sign(&mine, Input::Digest(&[0; 32]), SoftwareRsa::Refuse).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Lattice keys of KMIP 3.0: ML-KEM (FIPS 203) and ML-DSA (FIPS 204). Secrets are used by aws-lc-rs; `ml-kem` expands
-//! seeds, which aws-lc-rs does not, and `ml-dsa` does signatures with a context string. SLH-DSA is not offered: its
-//! only library of this generation is a release candidate.
+//! seeds, which aws-lc-rs does not, and `ml-dsa` does the signatures that are not plain: with a context string, without
+//! randomness, in the internal form or of an external mu.
 
 use std::fmt;
 
@@ -14,8 +14,13 @@ use ml_dsa::{ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87, VerifyingKey};
 #[allow(deprecated, reason = "the expanded form is what aws-lc-rs reads")]
 use ml_kem::ExpandedKeyEncoding;
 use pkcs8::ObjectIdentifier;
+use rsa::rand_core::{TryCryptoRng, TryRng};
+use shake::Shake256;
+use shake::digest::{ExtendableOutput, Update, XofReader};
 
 use super::digest_info::digest;
+use super::number::RngFailed;
+use super::quantum::{Form, QuantumSafe, fresh};
 use super::{CryptoError, Result};
 use crate::base::KeyBytes;
 use crate::registry::{CryptographicAlgorithm, HashingAlgorithm};
@@ -24,8 +29,10 @@ use crate::registry::{CryptographicAlgorithm, HashingAlgorithm};
 pub(super) const KEM_SEED: usize = 64;
 /// Length of the seed of ML-DSA in bytes (xi, FIPS 204 §5.1).
 pub(super) const DSA_SEED: usize = 32;
-/// Longest context string of ML-DSA in bytes (FIPS 204 §5.2).
-const CONTEXT_MAX: usize = 255;
+/// Length of the randomness of a signature of ML-DSA in bytes (FIPS 204 §5.2).
+const DSA_RANDOM: usize = 32;
+/// Length of mu and of the hash of the public key that goes into it, in bytes (FIPS 204 §6.2).
+const MU: usize = 64;
 
 /// A parameter set of ML-KEM.
 pub struct MlKemSet {
@@ -57,10 +64,10 @@ static KEM_SETS: [MlKemSet; 3] = [
     kem_set!(ML_KEM_1024, "2.16.840.1.101.3.4.4.3", DecapsulationKey1024, 1568, 3168),
 ];
 
-/// Expanded key, message, context; the signature.
-type SignInContext = fn(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>;
-/// Public key, message, context, signature.
-type VerifyInContext = fn(&[u8], &[u8], &[u8], &[u8]) -> Option<bool>;
+/// Expanded key, mu, randomness; the signature.
+type SignMu = fn(&[u8], &[u8; MU], &[u8]) -> Option<Vec<u8>>;
+/// Public key, mu, signature.
+type VerifyMu = fn(&[u8], &[u8; MU], &[u8]) -> Option<bool>;
 
 /// A parameter set of ML-DSA.
 pub struct MlDsaSet {
@@ -68,8 +75,8 @@ pub struct MlDsaSet {
     oid: ObjectIdentifier,
     signing: &'static PqdsaSigningAlgorithm,
     verification: &'static PqdsaVerificationAlgorithm,
-    sign: SignInContext,
-    verify: VerifyInContext,
+    sign: SignMu,
+    verify: VerifyMu,
 }
 
 macro_rules! dsa_set {
@@ -80,15 +87,15 @@ macro_rules! dsa_set {
             signing: &$signing,
             verification: &$verification,
             #[allow(deprecated, reason = "aws-lc-rs gives the expanded form only")]
-            sign: |expanded, message, context| {
+            sign: |expanded, mu, random| {
                 let key = ExpandedSigningKey::<$set>::from_expanded(expanded.try_into().ok()?);
-                let mut random = super::number::SystemRng;
-                Some(key.sign_randomized(message, context, &mut random).ok()?.encode().to_vec())
+                let signature = key.sign_mu_randomized(&(*mu).into(), &mut FixedRng(random)).ok()?;
+                Some(signature.encode().to_vec())
             },
-            verify: |public, message, context, signature| {
+            verify: |public, mu, signature| {
                 let key = VerifyingKey::<$set>::decode(public.try_into().ok()?);
                 let signature = ml_dsa::Signature::<$set>::decode(signature.try_into().ok()?)?;
-                Some(key.verify_with_context(message, context, &signature))
+                Some(key.verify_mu(&(*mu).into(), &signature))
             },
         }
     };
@@ -184,8 +191,7 @@ pub struct MlKemPrivateKey {
 impl MlKemPrivateKey {
     /// Makes a key; its seed is kept.
     pub fn generate(set: &'static MlKemSet) -> Result<Self> {
-        let seed = KeyBytes::fill(KEM_SEED, aws_lc_rs::rand::fill);
-        Self::from_seed(set, seed.map_err(|_| CryptoError::Provider("random number generator"))?.expose())
+        Self::from_seed(set, fresh(KEM_SEED)?.expose())
     }
 
     /// From the seed of 64 bytes.
@@ -261,13 +267,20 @@ impl MlDsaPublicKey {
         &self.bytes
     }
 
-    /// Whether the signature of the message under the context string (empty if absent) is the key's.
-    pub fn verify(&self, message: &[u8], context: &[u8], signature: &[u8]) -> Result<bool> {
-        check_context(context)?;
-        if context.is_empty() {
+    /// Whether the signature of the message is the key's.
+    pub fn verify(&self, how: QuantumSafe<'_>, message: &[u8], signature: &[u8]) -> Result<bool> {
+        if how.form == Form::Pure(&[]) {
             return Ok(UnparsedPublicKey::new(self.set.verification, &self.bytes).verify(message, signature).is_ok());
         }
-        Ok((self.set.verify)(&self.bytes, message, context, signature).unwrap_or(false))
+        Ok((self.set.verify)(&self.bytes, &self.mu(how.form, message)?, signature).unwrap_or(false))
+    }
+
+    /// The message representative: a hash of the public key's hash and of what is signed (FIPS 204 §6.2).
+    fn mu(&self, form: Form<'_>, message: &[u8]) -> Result<[u8; MU]> {
+        match form {
+            Form::Mu => message.try_into().map_err(|_| CryptoError::BadData("External Mu is 64 bytes long")),
+            form => Ok(shake256(&[&shake256(&[&self.bytes]), &form.prefix()?, message])),
+        }
     }
 }
 
@@ -282,8 +295,7 @@ pub struct MlDsaPrivateKey {
 impl MlDsaPrivateKey {
     /// Makes a key; its seed is kept.
     pub fn generate(set: &'static MlDsaSet) -> Result<Self> {
-        let seed = KeyBytes::fill(DSA_SEED, aws_lc_rs::rand::fill);
-        Self::from_seed(set, seed.map_err(|_| CryptoError::Provider("random number generator"))?.expose())
+        Self::from_seed(set, fresh(DSA_SEED)?.expose())
     }
 
     /// From the seed of 32 bytes.
@@ -319,13 +331,14 @@ impl MlDsaPrivateKey {
         &self.expanded
     }
 
-    /// A randomised signature of the message under the context string (empty if absent). A context is signed by the
-    /// `ml-dsa` crate.
-    pub fn sign(&self, message: &[u8], context: &[u8]) -> Result<Vec<u8>> {
+    /// A signature of the message.
+    pub fn sign(&self, how: QuantumSafe<'_>, message: &[u8]) -> Result<Vec<u8>> {
         const FAILED: CryptoError = CryptoError::Provider("ML-DSA");
-        check_context(context)?;
-        if !context.is_empty() {
-            return (self.public.set.sign)(self.expanded.expose(), message, context).ok_or(FAILED);
+        if how != QuantumSafe::default() {
+            let mu = self.public.mu(how.form, message)?;
+            // Without randomness zeros stand in its place (FIPS 204 §5.2).
+            let random = how.randomness.bytes(DSA_RANDOM)?.unwrap_or_else(|| KeyBytes::new(vec![0; DSA_RANDOM]));
+            return (self.public.set.sign)(self.expanded.expose(), &mu, random.expose()).ok_or(FAILED);
         }
         let mut signature = vec![0; self.public.set.signing.signature_len()];
         let length = self.pair.sign(message, &mut signature).map_err(|_| FAILED)?;
@@ -334,9 +347,38 @@ impl MlDsaPrivateKey {
     }
 }
 
-fn check_context(context: &[u8]) -> Result<()> {
-    (context.len() <= CONTEXT_MAX).then_some(()).ok_or(CryptoError::BadParameters("Context String length"))
+/// SHAKE256 (FIPS 202) of the pieces together.
+fn shake256(pieces: &[&[u8]]) -> [u8; MU] {
+    let mut hash = Shake256::default();
+    pieces.iter().for_each(|piece| hash.update(piece));
+    let mut output = [0; MU];
+    hash.finalize_xof().read(&mut output);
+    output
 }
+
+/// A generator that gives what it was given: the library asks for randomness in this way only.
+struct FixedRng<'a>(&'a [u8]);
+
+impl TryRng for FixedRng<'_> {
+    type Error = RngFailed;
+
+    fn try_next_u32(&mut self) -> Result<u32, RngFailed> {
+        Err(RngFailed)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, RngFailed> {
+        Err(RngFailed)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), RngFailed> {
+        let (given, rest) = self.0.split_at_checked(bytes.len()).ok_or(RngFailed)?;
+        bytes.copy_from_slice(given);
+        self.0 = rest;
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for FixedRng<'_> {}
 
 macro_rules! debug {
     ($($Type:ident $key:ident $set:expr;)*) => {$(
@@ -359,6 +401,7 @@ debug! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::quantum::Randomness;
 
     #[test]
     fn both_sides_of_a_kem_agree() {
@@ -390,23 +433,52 @@ mod tests {
     }
 
     #[test]
-    fn signatures_with_and_without_context() {
+    fn signatures_of_every_form() {
         for set in &DSA_SETS {
             let key = MlDsaPrivateKey::generate(set).unwrap();
+            let public = key.public();
             let again = MlDsaPrivateKey::from_expanded(set, key.expanded().expose()).unwrap();
-            for context in [b"".as_slice(), b"context"] {
-                let signature = again.sign(b"message", context).unwrap();
-                assert!(key.public().verify(b"message", context, &signature).unwrap());
-                assert!(!key.public().verify(b"message", b"other", &signature).unwrap());
-                assert!(!key.public().verify(b"other", context, &signature).unwrap());
-                assert!(!key.public().verify(b"message", context, &signature[1..]).unwrap());
-                // Each library verifies what the other signed.
-                let crossed = (set.verify)(key.public().bytes(), b"message", context, &signature);
-                assert_eq!(crossed, Some(true));
+            let mu = public.mu(Form::Pure(b"context"), b"message").unwrap();
+            // The second of each pair is another way to say the first.
+            let cases = [
+                (Form::Pure(b"").prefix().unwrap(), Form::Pure(b"")),
+                (Form::Pure(b"context").prefix().unwrap(), Form::Pure(b"context")),
+            ];
+            for (prefix, form) in cases {
+                for randomness in [Randomness::Fresh, Randomness::Absent, Randomness::Given(&[7; DSA_RANDOM])] {
+                    let how = QuantumSafe { form, randomness };
+                    let signature = again.sign(how, b"message").unwrap();
+                    let same = key.sign(how, b"message").unwrap() == signature;
+                    assert_eq!(same, randomness != Randomness::Fresh);
+                    assert!(public.verify(how, b"message", &signature).unwrap());
+                    let internal = QuantumSafe { form: Form::Internal, ..how };
+                    assert!(public.verify(internal, &[&prefix, b"message".as_slice()].concat(), &signature).unwrap());
+                    let other = QuantumSafe { form: Form::Pure(b"other"), ..how };
+                    assert!(!public.verify(other, b"message", &signature).unwrap());
+                    assert!(!public.verify(how, b"other", &signature).unwrap());
+                    assert!(!public.verify(how, b"message", &signature[1..]).unwrap());
+                }
             }
-            let theirs = (set.sign)(key.expanded().expose(), b"message", b"").unwrap();
-            assert!(key.public().verify(b"message", b"", &theirs).unwrap());
-            assert!(key.sign(b"message", &[0; 256]).is_err());
+            let how = QuantumSafe { form: Form::Mu, randomness: Randomness::Fresh };
+            let signature = key.sign(how, &mu).unwrap();
+            assert!(public.verify(how, &mu, &signature).unwrap());
+            let pure = QuantumSafe { form: Form::Pure(b"context"), ..how };
+            assert!(public.verify(pure, b"message", &signature).unwrap());
+            assert!(key.sign(how, b"not 64 bytes").is_err());
+            assert!(key.sign(QuantumSafe { form: Form::Pure(&[0; 256]), ..how }, b"message").is_err());
+        }
+    }
+
+    /// aws-lc-rs verifies what `ml-dsa` signed without a context, and the other way round.
+    #[test]
+    fn both_libraries_of_signatures_agree() {
+        for set in &DSA_SETS {
+            let key = MlDsaPrivateKey::generate(set).unwrap();
+            let mu = key.public().mu(Form::Pure(b""), b"message").unwrap();
+            let theirs = (set.sign)(key.expanded().expose(), &mu, &[0; DSA_RANDOM]).unwrap();
+            assert!(key.public().verify(QuantumSafe::default(), b"message", &theirs).unwrap());
+            let ours = key.sign(QuantumSafe::default(), b"message").unwrap();
+            assert_eq!((set.verify)(key.public().bytes(), &mu, &ours), Some(true));
         }
     }
 

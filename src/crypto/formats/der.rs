@@ -12,8 +12,9 @@ use crate::crypto::dsa::{DsaPrivateKey, DsaPublicKey};
 use crate::crypto::ec::{EcCurve, EcPrivateKey, EcPublicKey};
 use crate::crypto::ed::{Ed25519PrivateKey, Ed25519PublicKey, X25519PrivateKey, X25519PublicKey};
 use crate::crypto::keys::{PrivateKey, PublicKey};
-use crate::crypto::pqc::{MlDsaPublicKey, MlDsaSet, MlKemPublicKey, MlKemSet};
+use crate::crypto::pqc::{MlDsaSet, MlKemSet};
 use crate::crypto::rsa::{RsaPrivateKey, RsaPublicKey};
+use crate::crypto::slh::{SlhDsaPrivateKey, SlhDsaSet};
 use crate::crypto::{CryptoError, Result};
 use crate::registry::{CryptographicAlgorithm, KeyCompressionType};
 
@@ -90,6 +91,7 @@ pub(crate) fn parse_sec1(bytes: &[u8], curve: Option<EcCurve>) -> Result<EcPriva
     let key = sec1::EcPrivateKey::from_der(bytes).map_err(|_| MALFORMED)?;
     let named = key.parameters.and_then(|parameters| parameters.named_curve()).map(EcCurve::from_oid).transpose()?;
     let by_length = || match key.private_key.len() {
+        28 => Some(EcCurve::P224),
         32 => Some(EcCurve::P256),
         48 => Some(EcCurve::P384),
         66 => Some(EcCurve::P521),
@@ -131,6 +133,10 @@ pub(crate) fn parse_pkcs8(bytes: &[u8]) -> Result<PrivateKey> {
             DsaPrivateKey::new(p.as_bytes(), q.as_bytes(), g.as_bytes(), x.as_bytes()).map(PrivateKey::Dsa)
         }
         oid => {
+            if let Some(set) = SlhDsaSet::from_oid(oid) {
+                // The octets themselves, not an octet string of them (RFC 9909 §6).
+                return SlhDsaPrivateKey::new(set, inner).map(PrivateKey::SlhDsa);
+            }
             let algorithm = lattice_algorithm(oid).ok_or(UNKNOWN)?;
             let (seed, expanded) = lattice_choice(inner).map_err(|_| MALFORMED)?;
             super::lattice(algorithm, seed, expanded)
@@ -166,6 +172,7 @@ pub(crate) fn encode_pkcs8(key: &PrivateKey) -> Result<KeyBytes> {
         PrivateKey::MlDsa(key) => {
             pkcs8_of(key.public().set().oid(), None, chosen(key.seed(), key.expanded())?.expose())
         }
+        PrivateKey::SlhDsa(key) => pkcs8_of(key.public().set().oid(), None, key.bytes().expose()),
     }
 }
 
@@ -183,11 +190,7 @@ pub(crate) fn parse_spki(bytes: &[u8]) -> Result<PublicKey> {
             let y = UintRef::from_der(key).map_err(|_| MALFORMED)?;
             DsaPublicKey::new(p.as_bytes(), q.as_bytes(), g.as_bytes(), y.as_bytes()).map(PublicKey::Dsa)
         }
-        oid => match (MlKemSet::from_oid(oid), MlDsaSet::from_oid(oid)) {
-            (Some(set), _) => MlKemPublicKey::new(set, key).map(PublicKey::MlKem),
-            (_, Some(set)) => MlDsaPublicKey::new(set, key).map(PublicKey::MlDsa),
-            _ => Err(UNKNOWN),
-        },
+        oid => super::post_quantum_public(oid, key).unwrap_or(Err(UNKNOWN)),
     }
 }
 
@@ -205,6 +208,7 @@ pub(crate) fn encode_spki(key: &PublicKey, form: KeyCompressionType) -> Result<V
         PublicKey::Dh(_) => Err(CryptoError::Format),
         PublicKey::MlKem(key) => spki_of(key.set().oid(), None, key.bytes()),
         PublicKey::MlDsa(key) => spki_of(key.set().oid(), None, key.bytes()),
+        PublicKey::SlhDsa(key) => spki_of(key.set().oid(), None, key.bytes()),
     }
 }
 

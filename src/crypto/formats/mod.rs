@@ -8,9 +8,11 @@ use super::ec::{EcPrivateKey, EcPublicKey};
 use super::ed::{Ed25519PrivateKey, Ed25519PublicKey, X25519PrivateKey, X25519PublicKey};
 use super::keys::{PrivateKey, PublicKey, curve_of, is_ec};
 use super::pqc::{self, MlDsaPrivateKey, MlDsaPublicKey, MlDsaSet, MlKemPrivateKey, MlKemPublicKey, MlKemSet};
+use super::slh::{SlhDsaPrivateKey, SlhDsaPublicKey, SlhDsaSet};
 use super::{CryptoError, Result};
 use crate::base::{KeyBytes, Value};
 use crate::registry::{CryptographicAlgorithm, KeyCompressionType, KeyFormatType, RecommendedCurve};
+use pkcs8::ObjectIdentifier;
 
 /// Key material as it stands in a key block.
 #[derive(Clone, Copy)]
@@ -89,6 +91,7 @@ pub fn encode_private(key: &PrivateKey, format: KeyFormatType) -> Result<Encoded
         (KeyFormatType::Raw, PrivateKey::X25519(key)) => KeyBytes::copy_from(key.scalar().expose()),
         (KeyFormatType::Raw, PrivateKey::MlKem(key)) => KeyBytes::copy_from(key.expanded().expose()),
         (KeyFormatType::Raw, PrivateKey::MlDsa(key)) => KeyBytes::copy_from(key.expanded().expose()),
+        (KeyFormatType::Raw, PrivateKey::SlhDsa(key)) => KeyBytes::copy_from(key.bytes().expose()),
         _ => return transparent::encode_private(key, format).map(Encoded::Structure),
     };
     Ok(Encoded::Bytes(bytes))
@@ -112,6 +115,7 @@ pub fn encode_public(
         (KeyFormatType::Raw, PublicKey::X25519(key)) => key.bytes().to_vec(),
         (KeyFormatType::Raw, PublicKey::MlKem(key)) => key.bytes().to_vec(),
         (KeyFormatType::Raw, PublicKey::MlDsa(key)) => key.bytes().to_vec(),
+        (KeyFormatType::Raw, PublicKey::SlhDsa(key)) => key.bytes().to_vec(),
         _ => return transparent::encode_public(key, format, compression).map(Encoded::Structure),
     };
     Ok(Encoded::Bytes(KeyBytes::new(bytes)))
@@ -153,8 +157,9 @@ fn raw_private(hint: Hint, bytes: &[u8]) -> Result<PrivateKey> {
             let curve = curve_of(hint.curve, hint.length)?.ok_or(CryptoError::MissingParameter("Recommended Curve"))?;
             EcPrivateKey::new(curve, bytes).map(PrivateKey::Ec)
         }
-        algorithm => match (MlKemSet::from_algorithm(algorithm).is_some(), bytes.len()) {
-            (true, pqc::KEM_SEED) | (false, pqc::DSA_SEED) => lattice(algorithm, Some(bytes), None),
+        algorithm => match (SlhDsaSet::from_algorithm(algorithm), MlKemSet::from_algorithm(algorithm), bytes.len()) {
+            (Some(set), _, _) => SlhDsaPrivateKey::new(set, bytes).map(PrivateKey::SlhDsa),
+            (_, Some(_), pqc::KEM_SEED) | (_, None, pqc::DSA_SEED) => lattice(algorithm, Some(bytes), None),
             _ => lattice(algorithm, None, Some(bytes)),
         },
     }
@@ -172,11 +177,28 @@ fn raw_public(hint: Hint, bytes: &[u8]) -> Result<PublicKey> {
             let curve = curve_of(hint.curve, hint.length)?.ok_or(CryptoError::MissingParameter("Recommended Curve"))?;
             EcPublicKey::new(curve, bytes).map(PublicKey::Ec)
         }
-        algorithm => match (MlKemSet::from_algorithm(algorithm), MlDsaSet::from_algorithm(algorithm)) {
-            (Some(set), _) => MlKemPublicKey::new(set, bytes).map(PublicKey::MlKem),
-            (_, Some(set)) => MlDsaPublicKey::new(set, bytes).map(PublicKey::MlDsa),
-            _ => Err(CryptoError::Format),
-        },
+        algorithm => {
+            let oid = post_quantum_oid(algorithm).ok_or(CryptoError::Format)?;
+            post_quantum_public(oid, bytes).unwrap_or(Err(CryptoError::Format))
+        }
+    }
+}
+
+/// The object identifier of a parameter set: it and the Cryptographic Algorithm are one name each.
+fn post_quantum_oid(algorithm: CryptographicAlgorithm) -> Option<ObjectIdentifier> {
+    let kem = MlKemSet::from_algorithm(algorithm).map(MlKemSet::oid);
+    let lattice = kem.or_else(|| MlDsaSet::from_algorithm(algorithm).map(MlDsaSet::oid));
+    lattice.or_else(|| SlhDsaSet::from_algorithm(algorithm).map(SlhDsaSet::oid))
+}
+
+/// A public key of one of the parameter sets, if the object identifier is of one.
+fn post_quantum_public(oid: ObjectIdentifier, bytes: &[u8]) -> Option<Result<PublicKey>> {
+    if let Some(set) = MlKemSet::from_oid(oid) {
+        Some(MlKemPublicKey::new(set, bytes).map(PublicKey::MlKem))
+    } else if let Some(set) = MlDsaSet::from_oid(oid) {
+        Some(MlDsaPublicKey::new(set, bytes).map(PublicKey::MlDsa))
+    } else {
+        SlhDsaSet::from_oid(oid).map(|set| SlhDsaPublicKey::new(set, bytes).map(PublicKey::SlhDsa))
     }
 }
 
@@ -202,9 +224,8 @@ fn lattice(algorithm: CryptographicAlgorithm, seed: Option<&[u8]>, expanded: Opt
 
 /// Whether the key is what the key block calls it.
 fn check(hint: Hint, key: &PublicKey) -> Result<()> {
-    let lattice = matches!(key, PublicKey::MlKem(_) | PublicKey::MlDsa(_));
     let fits = hint.algorithm.is_none_or(|algorithm| key.is_called(algorithm))
-        && (lattice || hint.length.is_none_or(|length| length == key.length()))
+        && (key.length_is_implied() || hint.length.is_none_or(|length| length == key.length()))
         && hint.curve.is_none_or(|curve| key.curve() == Some(curve));
     fits.then_some(()).ok_or(CryptoError::BadKey("not of the algorithm, length or curve that is said"))
 }
@@ -378,6 +399,35 @@ mod tests {
             let key = parse_private(F::Raw, hint, material(&raw)).unwrap();
             round_trip(&key, F::PKCS_8, hint);
             assert!(encode_private(&key, F::SeedPrivateKey).is_err());
+        }
+    }
+
+    /// RFC 9909 §6: the octets of a key stand in PKCS#8 and SubjectPublicKeyInfo as they are.
+    #[test]
+    fn hash_based_keys() {
+        for number in 0x3F..=0x4A {
+            let algorithm = CryptographicAlgorithm(number);
+            let n = [16, 16, 24, 24, 32, 32][(number - 0x3F) as usize % 6];
+            let hint = Hint { algorithm: Some(algorithm), length: Some(1), curve: None };
+            let bytes: Vec<u8> = (0..4 * n).collect();
+            let key = parse_private(F::Raw, hint, Material::Bytes(&bytes)).unwrap();
+            assert_eq!((key.algorithm(), key.length()), (algorithm, i32::from(n) * 16));
+            for format in [F::PKCS_8, F::Raw] {
+                round_trip(&key, format, hint);
+            }
+            for format in [F::X_509, F::Raw] {
+                round_trip_public(&key.public(), format, None, hint);
+            }
+            let Encoded::Bytes(pkcs8) = encode_private(&key, F::PKCS_8).unwrap() else { panic!("bytes") };
+            // Sequence, version, algorithm of 13 bytes, octet string.
+            let (head, body) = pkcs8.expose().split_at(pkcs8.expose().len() - bytes.len());
+            assert_eq!(body, bytes);
+            assert!(
+                head.windows(11).any(|part| part == [6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, (number - 43) as u8])
+            );
+            assert!(encode_private(&key, F::SeedPrivateKey).is_err());
+            assert!(parse_private(F::Raw, hint, Material::Bytes(&bytes[1..])).is_err());
+            assert!(parse_public(F::Raw, hint, Material::Bytes(&bytes)).is_err());
         }
     }
 

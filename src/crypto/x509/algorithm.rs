@@ -26,8 +26,8 @@ const fn row(oid: &str, signature: Option<S>, hash: Option<H>) -> Row {
 /// The one mask generator of RSASSA-PSS.
 const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
 
-/// RFC 3279, 4055, 5758, 8410, 9881. Rows without a Digital Signature Algorithm have none in the standard.
-const ROWS: [Row; 23] = [
+/// RFC 3279, 4055, 5758, 8410, 9881, 9909. Rows without a Digital Signature Algorithm have none in the standard.
+const ROWS: [Row; 35] = [
     row("1.2.840.113549.1.1.2", Some(S::MD2WithRSAEncryption), None),
     row("1.2.840.113549.1.1.4", Some(S::MD5WithRSAEncryption), None),
     row("1.2.840.113549.1.1.5", Some(S::SHA_1WithRSAEncryption), Some(H::SHA_1)),
@@ -50,6 +50,18 @@ const ROWS: [Row; 23] = [
     row("2.16.840.1.101.3.4.3.17", None, None),
     row("2.16.840.1.101.3.4.3.18", None, None),
     row("2.16.840.1.101.3.4.3.19", None, None),
+    row("2.16.840.1.101.3.4.3.20", None, None),
+    row("2.16.840.1.101.3.4.3.21", None, None),
+    row("2.16.840.1.101.3.4.3.22", None, None),
+    row("2.16.840.1.101.3.4.3.23", None, None),
+    row("2.16.840.1.101.3.4.3.24", None, None),
+    row("2.16.840.1.101.3.4.3.25", None, None),
+    row("2.16.840.1.101.3.4.3.26", None, None),
+    row("2.16.840.1.101.3.4.3.27", None, None),
+    row("2.16.840.1.101.3.4.3.28", None, None),
+    row("2.16.840.1.101.3.4.3.29", None, None),
+    row("2.16.840.1.101.3.4.3.30", None, None),
+    row("2.16.840.1.101.3.4.3.31", None, None),
     row("1.2.840.113549.1.1.10", Some(S::RSASSA_PSS), None),
 ];
 
@@ -88,6 +100,7 @@ fn named(key: &PublicKey) -> Option<ObjectIdentifier> {
     match key {
         PublicKey::Ed25519(_) => Some(ObjectIdentifier::new_unwrap("1.3.101.112")),
         PublicKey::MlDsa(key) => Some(key.set().oid()),
+        PublicKey::SlhDsa(key) => Some(key.set().oid()),
         _ => None,
     }
 }
@@ -118,8 +131,10 @@ pub(super) fn of_signer(key: &PrivateKey) -> Result<(Vec<u8>, AsymmetricParamete
         PrivateKey::Rsa(_) => (S::SHA_256WithRSAEncryption, true),
         PrivateKey::Dsa(_) => (S::DSAWithSHA256, false),
         PrivateKey::Ec(key) => match key.public().curve() {
-            EcCurve::P256 | EcCurve::Secp256k1 => (S::ECDSAWithSHA256, false),
-            EcCurve::P384 => (S::ECDSAWithSHA384, false),
+            EcCurve::P224 | EcCurve::P256 | EcCurve::Secp256k1 | EcCurve::BrainpoolP256r1 => {
+                (S::ECDSAWithSHA256, false)
+            }
+            EcCurve::P384 | EcCurve::BrainpoolP384r1 => (S::ECDSAWithSHA384, false),
             EcCurve::P521 => (S::ECDSAWithSHA512, false),
         },
         key => {

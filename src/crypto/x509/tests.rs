@@ -82,7 +82,16 @@ fn openssl_is_here() -> bool {
 
 #[test]
 fn every_signing_key_makes_certificates_that_are_read_back() {
-    for algorithm in [(A::RSA, Some(2048)), P256, (A::EC, Some(521)), (A::Ed25519, None), (A::ML_DSA_65, None)] {
+    let algorithms = [
+        (A::RSA, Some(2048)),
+        P256,
+        (A::EC, Some(521)),
+        (A::EC, Some(224)),
+        (A::Ed25519, None),
+        (A::ML_DSA_65, None),
+        (A::SLH_DSA_SHA2_128f, None),
+    ];
+    for algorithm in algorithms {
         let root = made("CN=root,O=Example,C=DE", algorithm, None, |spec| {
             spec.path_length = Some(1);
             spec.key_usage = Some(KeyUsage::KEY_CERT_SIGN | KeyUsage::CRL_SIGN);

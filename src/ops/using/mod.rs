@@ -111,7 +111,8 @@ impl Using {
             Key::Private(key) => key.length(),
             Key::Public(key) => key.length(),
         };
-        if bits > INLINE_BITS {
+        // A signature of SLH-DSA takes up to seconds whatever the length.
+        if bits > INLINE_BITS || matches!(key, Key::Private(PrivateKey::SlhDsa(_))) {
             cx.block()?;
         }
         let rsa = matches!(key, Key::Private(PrivateKey::Rsa(_)) | Key::Public(PublicKey::Rsa(_)));

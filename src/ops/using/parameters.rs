@@ -102,6 +102,10 @@ pub fn of_pair(given: &CryptographicParameters) -> AsymmetricParameters<'_> {
         salt_length: given.salt_length,
         trailer: given.trailer_field,
         context: given.context_string.as_deref(),
+        deterministic: given.deterministic.unwrap_or(false),
+        random: given.random.as_deref(),
+        internal: given.internal.unwrap_or(false),
+        external_mu: given.external_mu.unwrap_or(false),
     }
 }
 

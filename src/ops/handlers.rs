@@ -18,6 +18,8 @@ handlers! {
     create_key_pair::CreateKeyPair;
     register::Register;
     rekey::ReKey;
+    certify::Certify;
+    recertify::ReCertify;
     locate::Locate;
     check::Check;
     get::Get;
@@ -33,6 +35,7 @@ handlers! {
     destroy::Destroy;
     archive::Archive;
     recover::Recover;
+    validate::Validate;
     query::Query;
     cancel::Cancel;
     poll::Poll;

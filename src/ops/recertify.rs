@@ -2,7 +2,8 @@
 //! 2.1 §6.1.45). What is taken over is in `replace`, what is renewed in `certifying::terms`.
 
 use super::certifying::{
-    Application, Existing, Said, Signer, Terms, Wanted, certifiable, certificate_object, linked_public_key, save,
+    Application, Existing, Said, Signer, Terms, Wanted, certifiable, certificate_object, is_same, linked_public_key,
+    save,
 };
 use super::create::StorageMasks;
 use super::fresh::asked;
@@ -53,8 +54,11 @@ impl Op for ReCertify {
         let mut old = cx.object(request.id, Right::Rekey)?;
         let existing = renewable(cx, &old)?;
         let public_key = linked_public_key(cx, &old.attributes)?;
-        if let Some(public_key) = &public_key {
-            certifiable(cx, public_key)?;
+        if let Some(object) = &public_key {
+            let linked = certifiable(cx, object)?;
+            if !existing.public_key.as_ref().is_some_and(|own| is_same(own, &linked).unwrap_or(false)) {
+                return Err(Error::invalid_field("the Public Key Link does not lead to the key of the certificate"));
+            }
         }
         let application = application(cx, sent, request.request_id)?;
         if let Some(application) = &application {

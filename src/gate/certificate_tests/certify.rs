@@ -273,6 +273,24 @@ fn the_only_authority_signs_unless_one_is_named() {
 }
 
 #[test]
+fn a_root_is_signed_by_its_own_key_alone() {
+    let server = TestServer::new();
+    let pair = ec_pair(&server);
+    let (_, info) = request("x", &[]);
+    let foreign = Attribute { tag: Tag::PrivateKeyLink, index: 0, value: link(Tag::PrivateKeyLink, &pair.private).1 };
+    let linked = server.key(ObjectType::PublicKey, Algorithm::EC, KeyFormatType::X_509, &info, |out| {
+        write_attribute(&foreign, out, V);
+    });
+    let unlinked = server.key(ObjectType::PublicKey, Algorithm::EC, KeyFormatType::X_509, &info, |_| {});
+    let attributes = [x509(), self_signed()];
+    for id in [&linked, &unlinked] {
+        let ask = Ask { id, attributes: &attributes, ..Ask::default() };
+        assert_eq!(ask.send(&server, V, Operation::Certify).reason(0), Some(R::InvalidField));
+    }
+    Ask { id: &pair.public, attributes: &attributes, ..Ask::default() }.made(&server, V, Operation::Certify);
+}
+
+#[test]
 fn an_authority_that_has_expired_signs_nothing() {
     let server = TestServer::new();
     let (_, authority) = root(&server, EC, "root");

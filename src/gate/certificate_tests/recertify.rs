@@ -139,10 +139,10 @@ fn what_cannot_be_renewed_is_refused() {
     assert_eq!(reason(&ask, V), Some(R::InvalidField));
     assert_eq!(reason(&Ask { attributes: &dated, ..ask }, V), None);
 
-    let (_, compromised) = self::leaf_of(&server, "other");
+    let (_, compromised) = leaf_of(&server, "other");
     revoke(&server, &compromised, RevocationReasonCode::KeyCompromise);
     assert_eq!(reason(&Ask { id: &compromised, ..ask }, V), Some(R::PermissionDenied));
-    let (pair, of_revoked_key) = self::leaf_of(&server, "third");
+    let (pair, of_revoked_key) = leaf_of(&server, "third");
     revoke(&server, &pair.public, RevocationReasonCode::KeyCompromise);
     assert_eq!(reason(&Ask { id: &of_revoked_key, ..ask }, V), Some(R::PermissionDenied));
 }

@@ -71,7 +71,7 @@ impl Application {
     /// # Errors
     /// Invalid CSR, in 1.x Invalid Field.
     pub fn is_for(&self, key: &PublicKey) -> Result<()> {
-        if public_key_info(key)? == public_key_info(&self.request.public_key)? {
+        if is_same(key, &self.request.public_key)? {
             return Ok(());
         }
         Err(Error::new(ResultReason::InvalidCSR, "the certificate request is for another key than the one to certify"))
@@ -94,6 +94,11 @@ pub fn certifiable(cx: &mut Cx<'_>, object: &Object) -> Result<PublicKey> {
         Some(Parsed::Public(key)) => Ok(key),
         _ => Err(not_certifiable("the public key is not of an algorithm and format that this server uses")),
     }
+}
+
+/// Whether two public keys are one.
+pub fn is_same(one: &PublicKey, other: &PublicKey) -> Result<bool> {
+    Ok(public_key_info(one)? == public_key_info(other)?)
 }
 
 /// The Public Key object that another object's Public Key Link names.

@@ -8,10 +8,11 @@
 //! 3. The only authority of the caller that could sign now.
 
 use super::terms::is_valid_at;
+use super::{certifiable, is_same};
 use crate::base::{Error, Result};
 use crate::crypto::CryptoError;
 use crate::crypto::keys::PrivateKey;
-use crate::crypto::x509::{Authority, Certificate, CertificateSpec, KeyUsage, issue, public_key_info};
+use crate::crypto::x509::{Authority, Certificate, CertificateSpec, KeyUsage, issue};
 use crate::model::lifecycle::effective_state;
 use crate::model::right::Right;
 use crate::model::usage::{AfterLife, Use, may_use};
@@ -88,11 +89,15 @@ impl Signer {
     }
 
     fn itself(cx: &mut Cx<'_>, public_key: Option<&Object>) -> Result<Self> {
-        let link = public_key.map(|key| only(&key.attributes, attr::PRIVATE_KEY_LINK)).transpose()?.flatten();
-        let link = link.ok_or_else(|| {
-            Error::invalid_field("a self-signed certificate needs a Public Key object with a Private Key Link")
-        })?;
+        const UNLINKED: &str = "a self-signed certificate needs a Public Key object with a Private Key Link";
+        let public = public_key.ok_or_else(|| Error::invalid_field(UNLINKED))?;
+        let link = only(&public.attributes, attr::PRIVATE_KEY_LINK)?;
+        let link = link.ok_or_else(|| Error::invalid_field(UNLINKED))?;
+        let certified = certifiable(cx, public)?;
         let (using, key) = private_key(cx, &link)?;
+        if !is_same(&certified, &key.public())? {
+            return Err(Error::invalid_field("the Private Key Link of the public key leads to a key of another pair"));
+        }
         Ok(Self { authority: None, using, key })
     }
 
@@ -110,11 +115,8 @@ impl Signer {
         };
         let link = link.ok_or_else(|| unfit("no link leads from the issuer's certificate to its private key"))?;
         let (using, key) = private_key(cx, &link)?;
-        let is_its_own = match &certificate.public_key {
-            Some(public) => public_key_info(public)? == public_key_info(&key.public())?,
-            None => false,
-        };
-        if !is_its_own {
+        let own = certificate.public_key.as_ref().map(|own| is_same(own, &key.public())).transpose()?;
+        if own != Some(true) {
             return Err(unfit("the private key that the links lead to is not that of the issuer's certificate"));
         }
         Ok(Self { authority: Some((object.id.clone(), certificate)), using, key })

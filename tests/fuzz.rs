@@ -38,4 +38,4 @@ macro_rules! targets {
     };
 }
 
-targets! { audit certificates frame keys message objects payload pkcs12 record session text }
+targets! { audit certificates frame keys message names objects payload pkcs12 record session text }

@@ -7,6 +7,7 @@ mod core;
 mod dice;
 mod frame;
 mod keys;
+mod names;
 mod objects;
 mod payload;
 mod pkcs12;
@@ -27,12 +28,13 @@ pub struct Target {
 }
 
 /// Every border.
-pub static TARGETS: [Target; 11] = [
+pub static TARGETS: [Target; 12] = [
     Target { name: "audit", body: audit::body, seeds: audit::seeds },
     Target { name: "certificates", body: certificates::body, seeds: certificates::seeds },
     Target { name: "frame", body: frame::body, seeds: core::seeds },
     Target { name: "keys", body: keys::body, seeds: keys::seeds },
     Target { name: "message", body: core::message, seeds: core::seeds },
+    Target { name: "names", body: names::body, seeds: names::seeds },
     Target { name: "objects", body: objects::body, seeds: objects::seeds },
     Target { name: "payload", body: payload::body, seeds: payload::seeds },
     Target { name: "pkcs12", body: pkcs12::body, seeds: pkcs12::seeds },

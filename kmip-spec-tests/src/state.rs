@@ -150,7 +150,9 @@ impl State {
                 | Operation::CreateKeyPair
                 | Operation::ReKey
                 | Operation::ReKeyKeyPair
-                | Operation::CreateSplitKey,
+                | Operation::CreateSplitKey
+                | Operation::Certify
+                | Operation::ReCertify,
             ) => true,
             Some(Operation::Register | Operation::Import) => false,
             _ => return,

@@ -5,6 +5,8 @@
 mod attempts;
 pub mod audit;
 pub mod batch;
+#[cfg(test)]
+mod certificate_tests;
 pub mod closed;
 mod credentials;
 pub mod identity;

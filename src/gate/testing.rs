@@ -186,6 +186,11 @@ impl Answer {
         self.item(at).child(Tag::ResultMessage).and_then(|item| item.text()).unwrap_or_default().to_owned()
     }
 
+    /// The payload of an item.
+    pub(crate) fn payload(&self, at: usize) -> Item<'_> {
+        self.item(at).child(Tag::ResponsePayload).unwrap()
+    }
+
     /// A field of the payload of an item.
     pub(crate) fn field(&self, at: usize, tag: Tag) -> Option<Item<'_>> {
         self.item(at).child(Tag::ResponsePayload).and_then(|payload| payload.child(tag))

@@ -1,7 +1,7 @@
 //! Finding objects: which rows or records to walk for a search, newest first. Whether an object that was walked
 //! matches is for the caller to say.
 
-use super::index::{attribute_prefix, is_indexed, owned_prefix};
+use super::index::{attribute_prefix, authorities_prefix, is_indexed, owned_prefix};
 use super::keys::{Kind, after, key};
 use super::seal::Class;
 use super::{Keep, KeepError, Kept};
@@ -54,6 +54,17 @@ impl Keep {
                 Ok(())
             }
         }
+    }
+
+    /// Shows the certificates of the owner that may sign others, newest first, until `show` returns false.
+    pub fn authorities(
+        &self,
+        owner: &str,
+        seen: &mut Sequence,
+        show: &mut dyn FnMut(Kept) -> bool,
+    ) -> Result<(), KeepError> {
+        *seen = (*seen).max(self.store().latest());
+        self.walk(&authorities_prefix(self.seal(), owner), seen, show)
     }
 
     /// Walks the rows with a prefix from the newest, page by page.

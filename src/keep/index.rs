@@ -8,7 +8,7 @@ use crate::base::Value;
 use crate::model::ManagedObject;
 use crate::model::lifecycle::is_destroyed;
 use crate::model::link::is_link;
-use crate::registry::{State, Tag};
+use crate::registry::{CryptographicUsageMask, ObjectType, State, Tag};
 use crate::ttlv::Writer;
 
 /// Attributes with rows, besides the links: the ones that clients search by and that tell objects apart.
@@ -47,6 +47,19 @@ pub fn attribute_prefix(seal: &Seal, owner: &str, tag: Tag, value: &Value) -> Ve
     key(Kind::Attribute, &[&hash])
 }
 
+/// What the rows of the owner's certification authorities begin with: Certify and Validate look for these among
+/// what may be many certificates.
+pub fn authorities_prefix(seal: &Seal, owner: &str) -> Vec<u8> {
+    key(Kind::Attribute, &[&seal.index(&[b"authorities", owner.as_bytes()])])
+}
+
+/// Whether the object is a certificate that may sign others, as far as its Cryptographic Usage Mask says.
+fn is_authority(object: &ManagedObject) -> bool {
+    let mask = object.attributes.get(crate::model::attr::CRYPTOGRAPHIC_USAGE_MASK);
+    object.object_type == ObjectType::Certificate
+        && mask.is_some_and(|mask| mask.0 & CryptographicUsageMask::CertificateSign.0 != 0)
+}
+
 /// What the rows of all objects of one owner begin with.
 pub fn owned_prefix(seal: &Seal, owner: &str) -> Vec<u8> {
     key(Kind::Owned, &[&owner_hash(seal, owner)])
@@ -79,6 +92,9 @@ pub fn rows(seal: &Seal, object: &ManagedObject, order: u64) -> Vec<Vec<u8>> {
     let mut rows = vec![ended(owned_prefix(seal, &object.owner))];
     for attribute in object.attributes.iter().filter(|attribute| is_indexed(attribute.tag)) {
         rows.push(ended(attribute_prefix(seal, &object.owner, attribute.tag, &attribute.value)));
+    }
+    if is_authority(object) {
+        rows.push(ended(authorities_prefix(seal, &object.owner)));
     }
     rows.extend(held_names(object).map(|name| name_key(seal, &object.owner, name)));
     rows.sort_unstable();

@@ -5,17 +5,18 @@ use crate::base::{Error, Result};
 use crate::crypto::CryptoError;
 use crate::crypto::keys::PublicKey;
 use crate::crypto::x509::{Certificate, Name, NamePart, Request};
+use crate::model::attributes::SetBy;
 use crate::model::object::Fields;
 use crate::model::values::{
     AttributeValue, CertificateIdentifier, CertificateIssuer, CertificateSubject, X509CertificateIdentifier,
     X509CertificateIssuer, X509CertificateSubject,
 };
-use crate::model::{Attributes, Key, attr};
+use crate::model::{Attributes, Key, RULES, Rule, attr};
 use crate::proto::objects::Body;
-use crate::registry::{CertificateRequestType, CertificateType, ResultReason, Tag};
+use crate::registry::{CertificateRequestType, CertificateType, ObjectType, ResultReason, Tag};
 
 /// The attributes of the parts of a name, of the subject and of the issuer.
-const PARTS: [(NamePart, Tag, Tag); 12] = [
+pub const PARTS: [(NamePart, Tag, Tag); 12] = [
     (NamePart::CommonName, Tag::CertificateSubjectCN, Tag::CertificateIssuerCN),
     (NamePart::Organization, Tag::CertificateSubjectO, Tag::CertificateIssuerO),
     (NamePart::OrganizationalUnit, Tag::CertificateSubjectOU, Tag::CertificateIssuerOU),
@@ -29,6 +30,61 @@ const PARTS: [(NamePart, Tag, Tag); 12] = [
     (NamePart::DomainComponent, Tag::CertificateSubjectDC, Tag::CertificateIssuerDC),
     (NamePart::DnQualifier, Tag::CertificateSubjectDNQualifier, Tag::CertificateIssuerDNQualifier),
 ];
+
+/// The certificate in a body; None for another type of certificate.
+pub fn read(fields: &Fields, body: &Body) -> Option<crate::crypto::Result<Certificate>> {
+    matches!(fields, Fields::Certificate(CertificateType::X_509)).then(|| Certificate::parse(body.bytes.expose()))
+}
+
+/// Reads a certificate request of its type.
+///
+/// # Errors
+/// Invalid CSR (in 1.x Invalid Field) if it "does not contain a signed certificate request of the specified Certificate
+/// Request Type" (1.4 §11.8); Feature Not Supported for CRMF and PGP.
+pub fn read_request(request_type: CertificateRequestType, bytes: &[u8]) -> Result<Request> {
+    let is_der = bytes.first() == Some(&0x30);
+    let fits = match request_type {
+        CertificateRequestType::PKCS_10 => is_der,
+        CertificateRequestType::PEM => !is_der,
+        other => {
+            let words = format!("this server certifies requests of PKCS#10 and PEM, not of {other}");
+            return Err(Error::new(ResultReason::FeatureNotSupported, words));
+        }
+    };
+    if !fits {
+        let words = format!("the certificate request is not of the type {request_type}");
+        return Err(Error::new(ResultReason::InvalidCSR, words));
+    }
+    Request::parse(bytes).map_err(unreadable)
+}
+
+/// The certificate request that an object holds.
+pub fn request_of(fields: &Fields, body: &Body) -> Result<Request> {
+    match *fields {
+        Fields::CertificateRequest(CertificateRequestType::PKCS_10 | CertificateRequestType::PEM) => {
+            Request::parse(body.bytes.expose()).map_err(unreadable)
+        }
+        _ => {
+            Err(Error::new(ResultReason::FeatureNotSupported, "this server certifies requests of PKCS#10 and PEM only"))
+        }
+    }
+}
+
+fn unreadable(error: CryptoError) -> Error {
+    Error::new(ResultReason::InvalidCSR, format!("the certificate request cannot be read: {error}"))
+}
+
+/// Takes away what the server reads from a certificate, for one that inherited the attributes of another.
+pub fn forget(attributes: &mut Attributes) {
+    let of_certificates = |rule: &&Rule| {
+        rule.set_by == SetBy::Server
+            && rule.objects.contains(ObjectType::Certificate)
+            && !rule.objects.contains(ObjectType::SymmetricKey)
+    };
+    for rule in RULES.iter().filter(of_certificates) {
+        attributes.remove_all(rule.tag);
+    }
+}
 
 /// Reads a certificate or certificate request and sets the attributes that follow from it. Other objects, PGP
 /// certificates and CRMF requests are left as they are.
@@ -48,10 +104,7 @@ pub fn describe(attributes: &mut Attributes, fields: &Fields, body: &Body) -> Re
                 Ok(request) => of_key(attributes, &request.public_key),
                 // The key's algorithm is not one of this server's: kept, though it cannot be looked into.
                 Err(CryptoError::Unsupported(_) | CryptoError::Legacy(_)) => {}
-                Err(error) => {
-                    let words = format!("the certificate request cannot be read: {error}");
-                    return Err(Error::new(ResultReason::InvalidCSR, words));
-                }
+                Err(error) => return Err(unreadable(error)),
             }
             Ok(())
         }
@@ -72,11 +125,7 @@ fn of_certificate(attributes: &mut Attributes, certificate: &Certificate) {
     let ders = |names: &[crate::crypto::x509::AlternativeName]| names.iter().map(|one| one.der.to_vec()).collect();
     let (of_subject, of_issuer) = (&certificate.subject_alternative, &certificate.issuer_alternative);
 
-    default(
-        attributes,
-        attr::X_509_CERTIFICATE_IDENTIFIER,
-        X509CertificateIdentifier { issuer: der(issuer), serial_number: certificate.serial.to_vec() },
-    );
+    default(attributes, attr::X_509_CERTIFICATE_IDENTIFIER, identifier(certificate));
     default(
         attributes,
         attr::X_509_CERTIFICATE_SUBJECT,
@@ -111,6 +160,11 @@ fn of_certificate(attributes: &mut Attributes, certificate: &Certificate) {
     }
     default_all(attributes, Tag::CertificateSubjectDN, Some(subject.text()).filter(|text| !text.is_empty()));
     default_all(attributes, Tag::CertificateIssuerDN, Some(issuer.text()).filter(|text| !text.is_empty()));
+}
+
+/// What tells the certificate from all others.
+pub fn identifier(certificate: &Certificate) -> X509CertificateIdentifier {
+    X509CertificateIdentifier { issuer: der(&certificate.issuer), serial_number: certificate.serial.to_vec() }
 }
 
 /// A subject may be empty where an alternative name stands for it; the attribute is then an empty string (1.4 §3.11).

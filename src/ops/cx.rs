@@ -104,10 +104,11 @@ pub struct Answered {
     pub id: Box<str>,
 }
 
-/// Operations whose error tables say Item Not Found where others say Object Not Found, and since when: 2.1 §6.1.3 and
-/// §6.1.10; of 3.0, BL-M-20.
+/// Operations whose error tables say Item Not Found where others say Object Not Found, and since when: 2.1 §6.1.3,
+/// §6.1.6 and §6.1.10; of 3.0, BL-M-20.
 const ITEM_NOT_FOUND: &[(Operation, Version)] = &[
     (Operation::AdjustAttribute, Version::V2_0),
+    (Operation::Certify, Version::V2_0),
     (Operation::CreateSplitKey, Version::V2_0),
     (Operation::GetAttributes, Version::V3_0),
 ];
@@ -129,6 +130,10 @@ const OF_ARCHIVED: &[(Operation, Version)] = &[
     (Operation::Destroy, Version::V2_0),
     (Operation::Obliterate, Version::V3_0),
 ];
+
+/// A walk over kept objects, newest first, until it is told to stop by false.
+type Walk<'w> =
+    &'w dyn Fn(&Keep, &mut Sequence, &mut dyn FnMut(Kept) -> bool) -> std::result::Result<(), crate::keep::KeepError>;
 
 /// The context of one request, lent to each of its operations in turn.
 pub struct Cx<'a> {
@@ -476,6 +481,20 @@ impl<'a> Cx<'a> {
     /// Shows the objects that may match, newest first, until `show` returns false: those of the caller, or of
     /// everybody if the caller is an operator. Staged changes are seen. Objects the policy hides are left out.
     pub fn find(&mut self, values: &[(Tag, &Value)], show: &mut dyn FnMut(&ManagedObject) -> bool) -> Result<()> {
+        let caller = self.caller;
+        // What others put into a group of the caller's may be the caller's to find.
+        let owner = (!caller.operator && caller.groups.is_empty()).then_some(&*caller.name);
+        let search = Search { owner, values };
+        self.walk(&|keep, seen, each| keep.find(&search, seen, each), show)
+    }
+
+    /// The same for the caller's own certificates that may sign others. Staged objects of other kinds are shown too.
+    pub fn authorities(&mut self, show: &mut dyn FnMut(&ManagedObject) -> bool) -> Result<()> {
+        let owner = self.caller.name.clone();
+        self.walk(&|keep, seen, each| keep.authorities(&owner, seen, each), show)
+    }
+
+    fn walk(&mut self, walk: Walk<'_>, show: &mut dyn FnMut(&ManagedObject) -> bool) -> Result<()> {
         let services = self.services;
         let caller = self.caller;
         let session = &self.session;
@@ -486,12 +505,9 @@ impl<'a> Cx<'a> {
             services.policy.allows(caller, Right::Locate, &ObjectFacts::from(object)) == Verdict::Allow
                 && session.as_ref().is_none_or(|session| session.covers(object))
         };
-        // What others put into a group of the caller's may be the caller's to find.
-        let owner = (!caller.operator && caller.groups.is_empty()).then_some(&*caller.name);
         let mut seen = self.transaction.seen;
         let mut stopped = false;
-        let search = Search { owner, values };
-        services.keep.find(&search, &mut seen, &mut |kept| {
+        walk(&services.keep, &mut seen, &mut |kept| {
             while let Some(newer) = staged.next_if(|one| one.order >= kept.order) {
                 if visible(&newer.object) && !show(&newer.object) {
                     stopped = true;

@@ -105,6 +105,13 @@ fn templates(cx: &mut Cx<'_>, names: &[Box<str>]) -> Result<Attributes> {
     Ok(attributes)
 }
 
+/// Whether a client asks for a service by a vendor attribute of this server, or in 1.x by a custom one. Many clients can
+/// only send text.
+pub fn asks(attributes: &Attributes, name: &str) -> bool {
+    let yes = |value: &Value| *value == Value::Boolean(true) || *value == Value::text("true");
+    attributes.all(attr::VENDOR_ATTRIBUTE).any(|one| one.name == name && yes(&one.value))
+}
+
 /// Application Specific Information without data asks the server to make up the data, which it does for namespaces
 /// that Query lists: none (1.4 §3.36).
 pub fn supply_namespaces(attributes: &Attributes) -> Result<()> {

@@ -19,6 +19,8 @@ handlers! {
     register::Register;
     rekey::ReKey;
     derive_key::DeriveKey;
+    certify::Certify;
+    recertify::ReCertify;
     locate::Locate;
     check::Check;
     get::Get;
@@ -34,6 +36,7 @@ handlers! {
     destroy::Destroy;
     archive::Archive;
     recover::Recover;
+    validate::Validate;
     query::Query;
     cancel::Cancel;
     poll::Poll;

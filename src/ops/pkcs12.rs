@@ -143,7 +143,8 @@ fn single(attributes: &Attributes, key: Key<Target>) -> Result<Option<Target>> {
     }
 }
 
-fn follow(cx: &mut Cx<'_>, link: &Target, right: Right) -> Result<Object> {
+/// The object that a link names.
+pub fn follow(cx: &mut Cx<'_>, link: &Target, right: Right) -> Result<Object> {
     match link {
         Target::Object(id) => cx.object_by_id(id, right),
         Target::Name(name) => cx.object(Some(IdRef::Name(name)), right),

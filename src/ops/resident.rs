@@ -2,9 +2,9 @@
 //! name hardware, by Protection Level High (both since 2.0), or by the attribute `x-Keyhaven-Resident` in 1.x.
 
 use super::create::StorageMasks;
-use super::fresh::{Origin, encoded_body, furnish};
+use super::fresh::{Origin, asks, encoded_body, furnish};
 use super::{Cx, Object};
-use crate::base::{Error, Result, Value};
+use crate::base::{Error, Result};
 use crate::crypto::ec::EcCurve;
 use crate::crypto::formats;
 use crate::crypto::keys::{KeySpec, PublicKey};
@@ -27,9 +27,7 @@ const HARDWARE: ProtectionStorageMask =
 /// The client asks by the vendor attribute, and there is no HSM.
 pub fn wanted(cx: &Cx<'_>, attributes: &Attributes, storage: &[Option<&StorageMasks>]) -> Result<bool> {
     let offered = cx.services.vault.offers_keys();
-    // Many clients can only send text.
-    let yes = |value: &Value| *value == Value::Boolean(true) || *value == Value::text("true");
-    let named = attributes.all(attr::VENDOR_ATTRIBUTE).any(|one| one.name == ATTRIBUTE && yes(&one.value));
+    let named = asks(attributes, ATTRIBUTE);
     if named && !offered {
         return Err(Error::new(ResultReason::FeatureNotSupported, "this server has no HSM to make keys in"));
     }

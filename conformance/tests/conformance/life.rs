@@ -71,7 +71,7 @@ fn text(payload: &Value, tag: Tag) -> Option<String> {
 }
 
 /// The only outcome of a request with one item, which must be a success.
-fn done(player: &mut Player<'_>, request: &str) -> Result<Value> {
+pub fn done(player: &mut Player<'_>, request: &str) -> Result<Value> {
     match player.ask(request)?.as_deref() {
         Some([Outcome::Done(payload)]) => Ok(payload.clone()),
         other => Err(format!("{other:?}\n  to {request}")),

@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::attributes::same_name;
+use crate::base::Date;
+use crate::crypto::x509::AlternativeName;
 use crate::registry::{
-    CryptographicAlgorithm, CryptographicUsageMask, EnumTable, KeyFormatType, ObjectType, QueryFunction,
-    RevocationReasonCode, State, Version,
+    AlternativeNameType, CryptographicAlgorithm, CryptographicUsageMask, EnumTable, KeyFormatType, ObjectType,
+    QueryFunction, RevocationReasonCode, State, Version,
 };
 
 /// Talk to a KMIP server over mutual TLS.
@@ -139,6 +143,26 @@ pub enum ClientVerb {
         #[arg(long, value_parser = clap::value_parser!(i32).range(0..))]
         offset: Option<i32>,
     },
+    /// Have a public key certified by a certification authority that the server keeps.
+    #[command(
+        after_help = "Examples:\n  keyhaven client --data keyhaven-data certify --request server.csr --out server.pem\n  keyhaven client --data keyhaven-data certify 42 --subject 'CN=server,O=Example' --alternative-name DNS:server.example"
+    )]
+    Certify(Certify),
+    /// Ask whether certificates form a valid chain; exits with 1 if the server does not call it valid.
+    #[command(
+        after_help = "Example:\n  keyhaven client --data keyhaven-data validate server.pem --id 42 --at 2027-01-01T00:00:00Z"
+    )]
+    Validate {
+        /// Files with certificates, PEM (of one or more) or DER.
+        #[arg(value_name = "FILE", required_unless_present = "ids")]
+        files: Vec<PathBuf>,
+        /// A Certificate object by its unique identifier; may be given several times.
+        #[arg(long = "id", value_name = "ID")]
+        ids: Vec<String>,
+        /// When the chain is to be valid; now without it.
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        at: Option<Date>,
+    },
     /// Make objects active, so that they may protect data.
     #[command(after_help = "Example:\n  keyhaven client --data keyhaven-data activate 42")]
     Activate {
@@ -187,6 +211,37 @@ pub enum ClientVerb {
         #[arg(long = "function", value_name = "FUNCTION", value_parser = function)]
         functions: Vec<QueryFunction>,
     },
+}
+
+/// What is certified and what the certificate says.
+#[derive(Debug, Args)]
+pub struct Certify {
+    /// The unique identifier of the public key, or of a Certificate Request object.
+    #[arg(required_unless_present = "request")]
+    pub id: Option<String>,
+    /// A file with a certificate request (PKCS#10), PEM or DER.
+    #[arg(long, value_name = "FILE")]
+    pub request: Option<PathBuf>,
+    /// The subject, as CN=server,O=Example; a request says its own.
+    #[arg(long, value_name = "NAME")]
+    pub subject: Option<String>,
+    /// Another name, as DNS:server.example, IP:10.0.0.1, EMAIL:a@example.org or URI:urn:x; may be given several times.
+    #[arg(long, value_name = "KIND:NAME", value_parser = alternative_name)]
+    pub alternative_name: Vec<AlternativeName>,
+    /// The certificate of the authority that is to sign, if the caller has several.
+    #[arg(long, value_name = "ID", conflicts_with = "self_signed")]
+    pub issuer: Option<String>,
+    /// Sign with the private key of the same pair (Keyhaven only). With --usage certificate-sign it makes a root.
+    #[arg(long)]
+    pub self_signed: bool,
+    /// How many days it is valid; the server decides without it.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=36_500))]
+    pub days: Option<i64>,
+    /// A new file for the certificate, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub describe: Describe,
 }
 
 /// What is said of a new object.
@@ -265,6 +320,24 @@ fn function(text: &str) -> Result<QueryFunction, String> {
     value(&QueryFunction::TABLE, "Query ", text).map(QueryFunction)
 }
 
+fn time(text: &str) -> Result<Date, String> {
+    let parsed = OffsetDateTime::parse(text, &Rfc3339).map(|time| Date(time.unix_timestamp()));
+    parsed.map_err(|_| "a time is written as 2027-01-01T00:00:00Z".into())
+}
+
+fn alternative_name(text: &str) -> Result<AlternativeName, String> {
+    const KINDS: [(&str, AlternativeNameType); 4] = [
+        ("DNS", AlternativeNameType::DNSName),
+        ("IP", AlternativeNameType::IPAddress),
+        ("EMAIL", AlternativeNameType::EmailAddress),
+        ("URI", AlternativeNameType::URI),
+    ];
+    let wrong = || "an alternative name is DNS:, IP:, EMAIL: or URI: and the name".to_owned();
+    let (kind, name) = text.split_once(':').ok_or_else(wrong)?;
+    let (_, kind) = KINDS.into_iter().find(|(known, _)| kind.eq_ignore_ascii_case(known)).ok_or_else(wrong)?;
+    AlternativeName::from_text(kind, name).map_err(|error| error.to_string())?.ok_or_else(wrong)
+}
+
 fn usage(text: &str) -> Result<i32, String> {
     let bits = text.split(',').map(|name| value(&CryptographicUsageMask::TABLE, "", name.trim()));
     bits.sum::<Result<u32, _>>().map(|bits| bits as i32)
@@ -294,5 +367,10 @@ mod tests {
         assert_eq!(custom("x-Owner=a=b"), Ok(("Owner".into(), "a=b".into())));
         assert!(algorithm("ROT13").unwrap_err().contains("AES"));
         assert!(version("2.2").is_err());
+        assert_eq!(time("1970-01-01T00:00:01Z"), Ok(Date(1)));
+        assert_eq!(&*alternative_name("dns:a.example").unwrap().text, "a.example");
+        for wrong in ["a.example", "X:a", "IP:a", "DNS:"] {
+            assert!(alternative_name(wrong).is_err(), "{wrong}");
+        }
     }
 }

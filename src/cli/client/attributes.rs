@@ -3,6 +3,7 @@
 //! with the vendor `x` since 2.0 (2.1 §4.62).
 
 use crate::base::{Date, Field, Value};
+use crate::model::link::link_type;
 use crate::registry::{ItemType, NameType, Tag, Version};
 use crate::ttlv::{Item, Writer};
 
@@ -16,6 +17,8 @@ pub enum Attribute {
     Name(String),
     /// A custom attribute: its name without `x-`, and its text.
     Custom(String, String),
+    /// A link to an object: its attribute in 3.0.
+    Link(Tag, String),
     /// Any attribute that all versions spell alike.
     Standard(Tag, Value),
 }
@@ -91,6 +94,15 @@ fn write_all(writer: &mut Writer, version: Version, attributes: &[Attribute]) {
                 writer.text(Tag::AttributeName, name);
                 writer.text(Tag::AttributeValue, text);
             }),
+            Attribute::Link(tag, id) if version < Version::V3_0 => {
+                let kind = link_type(*tag).map_or(0, |kind| kind.0);
+                let link = vec![
+                    Field::new(Tag::LinkType, Value::Enumeration(kind)),
+                    Field::new(Tag::LinkedObjectIdentifier, Value::text(id.as_str())),
+                ];
+                write_standard(writer, version, Tag::Link, &Value::Structure(link));
+            }
+            Attribute::Link(tag, id) => write_standard(writer, version, *tag, &Value::Reference(id.as_str().into())),
             Attribute::Standard(tag, value) => write_standard(writer, version, *tag, value),
         }
     }

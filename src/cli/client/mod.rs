@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attributes;
+mod certificates;
 mod connection;
 mod message;
 mod requests;
@@ -55,6 +56,8 @@ pub fn run(command: ClientCommand) -> Result<(), Failure> {
             wanted.extend(custom.into_iter().map(|(name, text)| Attribute::Custom(name, text)));
             client.locate(&wanted, max, offset, json)
         }
+        ClientVerb::Certify(certify) => client.certify(&certify, json),
+        ClientVerb::Validate { files, ids, at } => client.validate(&files, &ids, at, json),
         ClientVerb::Activate { ids } => client.each(&ids, Operation::Activate, "activated", json, |_, _| ()),
         ClientVerb::Destroy { ids } => client.each(&ids, Operation::Destroy, "destroyed", json, |_, _| ()),
         ClientVerb::Revoke { ids, reason, message } => client.revoke(&ids, reason, message.as_deref(), json),

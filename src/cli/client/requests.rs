@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 use super::attributes::{Attribute, write_references, write_search, write_template};
 use crate::base::Date;
 use crate::registry::{
-    CertificateType, CryptographicAlgorithm, ItemType, KeyFormatType, ObjectType, QueryFunction, RevocationReasonCode,
-    SecretDataType, Tag, Version,
+    CertificateRequestType, CertificateType, CryptographicAlgorithm, ItemType, KeyFormatType, ObjectType,
+    QueryFunction, RevocationReasonCode, SecretDataType, Tag, Version,
 };
 use crate::ttlv::Writer;
 
@@ -77,10 +77,7 @@ pub fn register(writer: &mut Writer, version: Version, object: &Registered, attr
             // Algorithm and length of secret data may be left out (1.4 §2.1.3).
             key_block(writer, KeyFormatType::Opaque, material, None);
         }),
-        Kind::Certificate => writer.structure(Tag::Certificate, |writer| {
-            writer.enumeration(Tag::CertificateType, CertificateType::X_509.0);
-            writer.byte_string(Tag::CertificateValue, material);
-        }),
+        Kind::Certificate => certificate(writer, material),
         Kind::Opaque => writer.structure(Tag::OpaqueObject, |writer| {
             writer.enumeration(Tag::OpaqueDataType, OPAQUE);
             writer.byte_string(Tag::OpaqueDataValue, material);
@@ -145,6 +142,41 @@ pub fn locate(
         writer.integer(Tag::OffsetItems, offset);
     }
     write_search(writer, version, attributes);
+}
+
+/// Certify (1.4 §4.7, 2.1 §6.1.6): a public key or Certificate Request object, a certificate request, or both.
+pub fn certify(
+    writer: &mut Writer,
+    version: Version,
+    identifier: Option<&str>,
+    request: Option<(CertificateRequestType, &[u8])>,
+    attributes: &[Attribute],
+) {
+    if let Some(identifier) = identifier {
+        object(writer, version, identifier);
+    }
+    if let Some((request_type, bytes)) = request {
+        let tag = if version.is_1x() { Tag::CertificateRequest } else { Tag::CertificateRequestValue };
+        writer.enumeration(Tag::CertificateRequestType, request_type.0);
+        writer.byte_string(tag, bytes);
+    }
+    write_template(writer, version, attributes);
+}
+
+/// Validate (1.4 §4.24, 2.1 §6.1.57): certificates in DER, certificates by identifier, and when.
+pub fn validate(writer: &mut Writer, version: Version, sent: &[Vec<u8>], identifiers: &[String], at: Option<Date>) {
+    sent.iter().for_each(|der| certificate(writer, der));
+    identifiers.iter().for_each(|identifier| object(writer, version, identifier));
+    if let Some(at) = at {
+        writer.date_time(Tag::ValidityDate, at);
+    }
+}
+
+fn certificate(writer: &mut Writer, der: &[u8]) {
+    writer.structure(Tag::Certificate, |writer| {
+        writer.enumeration(Tag::CertificateType, CertificateType::X_509.0);
+        writer.byte_string(Tag::CertificateValue, der);
+    });
 }
 
 /// What follows the object in Revoke (1.4 §4.20, 2.1 §6.1.49). With a compromise goes the date since which it may have
@@ -240,6 +272,15 @@ mod tests {
             });
             let reference = if version.is_1x() { Tag::AttributeName } else { Tag::AttributeReference };
             assert_eq!(tags, [Tag::UniqueIdentifier, reference, reference]);
+            let request = Some((CertificateRequestType::PEM, &b"pem"[..]));
+            let issued = [Attribute::Link(Tag::CertificateLink, "2".into())];
+            let tags = send(Operation::Certify, &|writer| certify(writer, version, Some("1"), request, &issued));
+            let value = if version.is_1x() { Tag::CertificateRequest } else { Tag::CertificateRequestValue };
+            assert_eq!(tags, [Tag::UniqueIdentifier, Tag::CertificateRequestType, value, template]);
+            let tags = send(Operation::Validate, &|writer| {
+                validate(writer, version, &[vec![1]], &["1".to_owned()], Some(Date(0)));
+            });
+            assert_eq!(tags, [Tag::Certificate, Tag::UniqueIdentifier, Tag::ValidityDate]);
             let tags = send(Operation::Query, &|writer| query(writer, &[QueryFunction::QueryOperations]));
             assert_eq!(tags, [Tag::QueryFunction]);
             send(Operation::Destroy, &|writer| object(writer, version, "1"));

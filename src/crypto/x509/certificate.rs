@@ -1,34 +1,21 @@
 //! A certificate, read once.
 
-use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::alternative::{AlternativeName, general_names};
 use super::name::Name;
 use super::{MALFORMED, algorithm, from_pem};
 use crate::base::Date;
 use crate::crypto::formats::der::parse_spki;
 use crate::crypto::keys::PublicKey;
 use crate::crypto::{CryptoError, Result};
-use crate::registry::{AlternativeNameType, DigitalSignatureAlgorithm};
+use crate::registry::DigitalSignatureAlgorithm;
 
 /// Extensions that chain validation understands: key usage, alternative names, basic constraints, policies (they
 /// restrict nobody here), extended key usage, key identifiers.
 const UNDERSTOOD: [&str; 8] =
     ["2.5.29.15", "2.5.29.17", "2.5.29.18", "2.5.29.19", "2.5.29.32", "2.5.29.37", "2.5.29.14", "2.5.29.35"];
-
-/// Most alternative names that are read.
-const ALTERNATIVE_NAMES_MAX: usize = 1000;
-
-/// A general name of a Subject or Issuer Alternative Name extension.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AlternativeName {
-    /// What kind of name, as the Alternative Name attribute calls it; kinds that it lacks are uninterpreted.
-    pub kind: AlternativeNameType,
-    /// The name as text: an address, a host, a URI, a distinguished name; hexadecimal if it has no text form.
-    pub text: Box<str>,
-    /// DER of the general name: the Subject Alternative Name byte strings of 1.1 and later.
-    pub der: Box<[u8]>,
-}
 
 /// A certificate as attributes and validation need it.
 #[derive(Clone, Debug)]
@@ -63,6 +50,8 @@ pub struct Certificate {
     pub path_length: Option<u32>,
     /// Bits of Key Usage as in `KeyUsage`; absent means any use.
     pub key_usage: Option<u16>,
+    /// Content of the Extended Key Usage extension, DER.
+    pub extended_key_usage: Option<Box<[u8]>>,
     /// Subject Key Identifier.
     pub subject_key_id: Option<Box<[u8]>>,
     /// Authority Key Identifier.
@@ -97,6 +86,7 @@ impl Certificate {
             is_authority: false,
             path_length: None,
             key_usage: None,
+            extended_key_usage: None,
             subject_key_id: None,
             authority_key_id: None,
             unknown_critical: false,
@@ -125,6 +115,7 @@ impl Certificate {
                 self.path_length = constraints.path_len_constraint;
             }
             ParsedExtension::KeyUsage(usage) => self.key_usage = Some(usage.flags),
+            ParsedExtension::ExtendedKeyUsage(_) => self.extended_key_usage = Some(extension.value.into()),
             ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key_id = Some(id.0.into()),
             ParsedExtension::AuthorityKeyIdentifier(id) => {
                 self.authority_key_id = id.key_identifier.as_ref().map(|id| id.0.into());
@@ -138,6 +129,12 @@ impl Certificate {
     /// The whole certificate, DER: the Certificate Value. Its length is the Certificate Length.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// Whether it was signed with the key that is in it.
+    pub fn is_self_signed(&self) -> bool {
+        let own = || self.public_key.as_ref().is_some_and(|key| self.is_signed_by(key) == Ok(true));
+        self.subject == self.issuer && own()
     }
 
     /// Whether this key signed the certificate.
@@ -172,47 +169,4 @@ fn has_unsigned_tail(signed: &[u8], tail: &[u8]) -> bool {
 pub fn certificate_pem(der: &[u8]) -> Result<String> {
     pkcs8::der::pem::encode_string("CERTIFICATE", pkcs8::LineEnding::LF, der)
         .map_err(|_| CryptoError::BadData("too long for PEM"))
-}
-
-/// The general names of an extension's value.
-pub(super) fn general_names(value: &[u8]) -> Result<Vec<AlternativeName>> {
-    use x509_parser::asn1_rs::{Any, FromDer as _};
-    let (_, sequence) = Any::from_der(value).map_err(|_| MALFORMED)?;
-    let mut names = Vec::new();
-    let mut rest = sequence.data;
-    while !rest.is_empty() {
-        if names.len() == ALTERNATIVE_NAMES_MAX {
-            return Err(CryptoError::LimitExceeded("alternative names"));
-        }
-        let (tail, any) = Any::from_der(rest).map_err(|_| MALFORMED)?;
-        let der = &rest[..rest.len() - tail.len()];
-        rest = tail;
-        let name = GeneralName::try_from(any).map_err(|_| MALFORMED)?;
-        let (kind, text) = match &name {
-            GeneralName::RFC822Name(text) => (AlternativeNameType::EmailAddress, (*text).to_owned()),
-            GeneralName::DNSName(text) => (AlternativeNameType::DNSName, (*text).to_owned()),
-            GeneralName::URI(text) => (AlternativeNameType::URI, (*text).to_owned()),
-            GeneralName::DirectoryName(name) => {
-                (AlternativeNameType::X_500DistinguishedName, Name::read(name).text().to_owned())
-            }
-            GeneralName::IPAddress(bytes) => (AlternativeNameType::IPAddress, address(bytes)),
-            _ => (AlternativeNameType::UninterpretedTextString, hex(der)),
-        };
-        names.push(AlternativeName { kind, text: text.into(), der: der.into() });
-    }
-    Ok(names)
-}
-
-fn address(bytes: &[u8]) -> String {
-    if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
-        return std::net::Ipv4Addr::from(bytes).to_string();
-    }
-    match <[u8; 16]>::try_from(bytes) {
-        Ok(bytes) => std::net::Ipv6Addr::from(bytes).to_string(),
-        Err(_) => hex(bytes),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

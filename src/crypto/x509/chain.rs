@@ -6,7 +6,7 @@ use super::issue::KeyUsage;
 use crate::base::Date;
 
 /// Most certificates that are looked at, anchors not counted.
-const CHAIN_MAX: usize = 32;
+pub const CHAIN_MAX: usize = 32;
 
 /// What is said about a chain; the words are for the log and the Result Message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,7 +19,7 @@ pub enum Verdict {
     Unknown(&'static str),
 }
 
-/// Judges certificates in any order (Validate, 1.4 §4.27, 2.1 §6.1.62). The chain starts at the one that issued no
+/// Judges certificates in any order (Validate, 1.4 §4.24, 2.1 §6.1.57). The chain starts at the one that issued no
 /// other and must use them all; it ends at an anchor, which is trusted as it is: only its dates, its revocation and its
 /// being an authority are looked at. `is_revoked` is asked for each certificate.
 pub fn validate(
@@ -87,21 +87,24 @@ fn path<'a>(certificates: &'a [Certificate], anchors: &'a [Certificate]) -> Resu
     let (Some(leaf), None) = (leaves.next(), leaves.next()) else {
         return Err(Verdict::Invalid("the certificates are not one chain"));
     };
+    let all_used =
+        |path: &[&Certificate]| certificates.iter().all(|one| path.iter().any(|used| used.der() == one.der()));
     let mut path = vec![leaf];
     // Each round adds another certificate, so there are at most as many as there are certificates.
     for _ in 0..=certificates.len() {
         let last = path[path.len() - 1];
-        if anchors.iter().any(|anchor| anchor.der() == last.der()) {
-            break;
+        // An authority in the middle may be trusted itself; it ends the path unless there is more to use.
+        if anchors.iter().any(|anchor| anchor.der() == last.der()) && all_used(&path) {
+            return Ok(path);
         }
-        let unused = certificates.iter().filter(|one| !path.iter().any(|used| used.der() == one.der()));
-        match issuer(last, anchors.iter().chain(unused))? {
+        // What the client sent comes first: of two certificates of one authority it says which.
+        let unused = certificates.iter().chain(anchors).filter(|one| !path.iter().any(|used| used.der() == one.der()));
+        match issuer(last, unused)? {
             Some(issuer) => path.push(issuer),
             None => return Err(Verdict::Unknown("no path to a trusted certificate")),
         }
     }
-    let all_used = certificates.iter().all(|one| path.iter().any(|used| used.der() == one.der()));
-    all_used.then_some(path).ok_or(Verdict::Invalid("the certificates are not one chain"))
+    Err(Verdict::Invalid("the certificates are not one chain"))
 }
 
 /// The candidate that signed the certificate; an error if one has the right name but not the right key.

@@ -3,7 +3,8 @@
 use pkcs8::ObjectIdentifier;
 
 use super::algorithm;
-use super::certificate::{AlternativeName, Certificate};
+use super::alternative::AlternativeName;
+use super::certificate::Certificate;
 use super::name::Name;
 use super::write::{BIT_STRING, BOOLEAN, OCTET_STRING, SEQUENCE, bit_string, integer, oid, time, tlv};
 use crate::base::Date;

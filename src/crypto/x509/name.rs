@@ -134,6 +134,27 @@ impl Name {
         Self::from_der(&tlv(SEQUENCE, &rdns.iter().map(Vec::as_slice).collect::<Vec<_>>()))
     }
 
+    /// From single parts in any order: the most general first, and those of one kind as they stand.
+    pub fn from_unordered(parts: &[(NamePart, &str)]) -> Result<Self> {
+        const ORDER: [NamePart; 12] = [
+            NamePart::Country,
+            NamePart::DomainComponent,
+            NamePart::State,
+            NamePart::Locality,
+            NamePart::Organization,
+            NamePart::OrganizationalUnit,
+            NamePart::Title,
+            NamePart::CommonName,
+            NamePart::DnQualifier,
+            NamePart::SerialNumber,
+            NamePart::UserId,
+            NamePart::Email,
+        ];
+        let mut sorted = parts.to_vec();
+        sorted.sort_by_key(|(part, _)| ORDER.iter().position(|one| one == part));
+        Self::from_parts(&sorted)
+    }
+
     /// From DER.
     pub fn from_der(der: &[u8]) -> Result<Self> {
         use x509_parser::prelude::FromDer;
@@ -243,7 +264,8 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     pieces
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

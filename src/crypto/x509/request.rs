@@ -4,7 +4,7 @@ use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer, X509CertificationRequest};
 
-use super::certificate::{AlternativeName, general_names};
+use super::alternative::{AlternativeName, general_names};
 use super::name::Name;
 use super::{MALFORMED, algorithm, from_pem};
 use crate::crypto::formats::der::parse_spki;

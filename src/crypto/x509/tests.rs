@@ -146,6 +146,23 @@ fn a_chain_is_judged() {
 }
 
 #[test]
+fn an_authority_in_the_middle_may_be_trusted() {
+    let root = made("CN=root", P256, None, |_| {});
+    let middle = made("CN=middle", P256, Some(&root), |_| {});
+    let leaf = made("CN=leaf", P256, Some(&middle), |spec| spec.is_authority = false);
+    assert_eq!(judge(&[&leaf], &middle), Verdict::Valid);
+    assert_eq!(judge(&[&leaf, &middle], &middle), Verdict::Valid);
+    // Its own issuer, which is not trusted, is one certificate too many; trusted too, it is the end of the chain.
+    assert!(matches!(judge(&[&leaf, &middle, &root], &middle), Verdict::Unknown(_)));
+    let all = [&leaf, &middle, &root].map(|one| one.certificate.clone());
+    for anchors in [[&middle, &root], [&root, &middle]] {
+        let anchors = anchors.map(|one| one.certificate.clone());
+        assert_eq!(validate(&all, &anchors, BETWEEN, &|_| false), Verdict::Valid);
+    }
+    assert!(root.certificate.is_self_signed() && !middle.certificate.is_self_signed());
+}
+
+#[test]
 fn an_issuer_must_be_allowed_to_issue() {
     let root = made("CN=root", P256, None, |_| {});
     let plain = made("CN=plain", P256, Some(&root), |spec| spec.is_authority = false);
@@ -275,6 +292,7 @@ fn openssl_agrees() {
             assert!(shown.contains(words), "{words} in {shown}");
         }
         let leaf = Certificate::parse(&leaf).unwrap();
+        assert_eq!(leaf.extended_key_usage, parsed.extended_key_usage);
         assert_eq!(*leaf.serial, [0, 0x80, 1]);
         assert_eq!(validate(&[leaf], &[root.certificate], BETWEEN, &|_| false), Verdict::Valid);
     }

@@ -28,7 +28,9 @@ fn fields_of(operation: Operation) -> &'static [Tag] {
             &[T::CommonAttributes, T::PrivateKeyAttributes, T::PublicKeyAttributes, T::Offset]
         }
         Operation::Register | Operation::Import => &[T::ObjectType, T::Attributes, T::SymmetricKey, T::ReplaceExisting],
-        Operation::ReKey => &[T::Offset, T::Attributes],
+        Operation::ReKey | Operation::ReCertify => &[T::Offset, T::Attributes],
+        Operation::Certify => &[T::CertificateRequestType, T::CertificateRequestValue, T::Attributes],
+        Operation::Validate => &[T::ValidityDate],
         Operation::Locate => {
             &[T::MaximumItems, T::OffsetItems, T::StorageStatusMask, T::ObjectGroupMember, T::Attributes]
         }
@@ -178,6 +180,7 @@ impl Dice {
             Tag::ProtectionStorageMasks => {
                 Value::Structure(vec![field(Tag::ProtectionStorageMask, Value::Integer(1 << self.below(14)))])
             }
+            Tag::ValidityDate => Value::DateTime(Date(1_800_000_000)),
             Tag::DataLength => Value::Integer(self.below(100) as i32),
             Tag::MaximumItems | Tag::OffsetItems => Value::Integer(self.below(5) as i32),
             // An end of a test deletes what the client has.

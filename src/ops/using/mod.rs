@@ -176,6 +176,7 @@ fn counter(purpose: Use) -> Option<AttributeKey<i64>> {
         Use::Decrypt => Some(attr::DECRYPT_COUNTER),
         Use::Sign => Some(attr::SIGN_COUNTER),
         Use::SignatureVerify => Some(attr::SIGNATURE_VERIFY_COUNTER),
+        Use::CertificateSign => Some(attr::CERTIFY_COUNTER),
         _ => None,
     }
 }
@@ -196,7 +197,7 @@ fn suits(object_type: ObjectType, purpose: Use) -> std::result::Result<(), Refus
     let types: &[ObjectType] = match purpose {
         Use::Encrypt => &[ObjectType::SymmetricKey, ObjectType::PublicKey, ObjectType::Certificate],
         Use::Decrypt => &[ObjectType::SymmetricKey, ObjectType::PrivateKey],
-        Use::Sign => &[ObjectType::PrivateKey],
+        Use::Sign | Use::CertificateSign => &[ObjectType::PrivateKey],
         Use::SignatureVerify => &[ObjectType::PublicKey, ObjectType::Certificate],
         Use::Mac | Use::MacVerify => &[ObjectType::SymmetricKey, ObjectType::SecretData],
         // "Valid for PGP Keys, Private Keys, Public Keys, Secret Data and Symmetric Keys" (2.1 §12.1).

@@ -60,7 +60,8 @@ fn certified(subject: &Name, alternative: &[AlternativeName]) {
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {
-    const TEXTS: [&str; 5] = ["CN=example", "CN=a\\,b,O=Example \\+ Co", "C=DE+L=Berlin,CN=x", "2.5.4.3=#0c0161", "CN="];
+    const TEXTS: [&str; 5] =
+        ["CN=example", "CN=a\\,b,O=Example \\+ Co", "C=DE+L=Berlin,CN=x", "2.5.4.3=#0c0161", "CN="];
     const ALTERNATIVES: [(AlternativeNameType, &str); 4] = [
         (AlternativeNameType::DNSName, "example.org"),
         (AlternativeNameType::IPAddress, "192.0.2.1"),

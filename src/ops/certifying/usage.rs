@@ -29,7 +29,7 @@ pub fn to_mask(usage: u16) -> Mask {
     Mask(ROWS.iter().filter(|row| row.0 & usage != 0).fold(0, |mask, row| mask | row.2.0))
 }
 
-/// The part of a Key Usage that keys of this kind can have (RFC 8813 §3, RFC 8410 §5, RFC 9881 §5, RFC 9909 §4, RFC 9935 §5).
+/// The part of a Key Usage that keys of this kind can have (RFC 8813 §3, RFC 8410 §5, RFC 9881 §5, RFC 9935 §5; RFC 9909).
 pub fn suited(usage: u16, key: Option<&PublicKey>) -> u16 {
     const SIGNS: u16 = KeyUsage::DIGITAL_SIGNATURE | KeyUsage::CONTENT_COMMITMENT | AUTHORITY;
     usage

@@ -5,6 +5,9 @@ use std::fmt;
 
 use crate::Result;
 
+/// The group of the cases of our own, which belong to no profile.
+pub const OWN: &str = "own";
+
 /// How a case ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -28,11 +31,12 @@ impl Table {
         self.0.entry((version.into(), profile.into())).or_default()[ending as usize] += 1;
     }
 
-    /// A row a profile and a column a version, in Markdown: how many cases passed of how many; what was not played
-    /// counts as not passed.
+    /// A row a profile and a column a version, in Markdown: how many of the published cases passed of how many; what was
+    /// not played counts as not passed.
     pub fn markdown(&self) -> String {
-        let versions: BTreeSet<&str> = self.0.keys().map(|(version, _)| version.as_str()).collect();
-        let profiles: BTreeSet<&str> = self.0.keys().map(|(_, profile)| profile.as_str()).collect();
+        let published = || self.0.keys().filter(|(version, _)| version != OWN);
+        let versions: BTreeSet<&str> = published().map(|(version, _)| version.as_str()).collect();
+        let profiles: BTreeSet<&str> = published().map(|(_, profile)| profile.as_str()).collect();
         let cell = |profile: &str, version: &str| match self.0.get(&(version.to_owned(), profile.to_owned())) {
             None => " |".to_owned(),
             Some(counts) => format!(" {}/{} |", counts[Ending::Passed as usize], counts.iter().sum::<u32>()),
@@ -102,6 +106,7 @@ mod tests {
         table.add("1.4", "TL", Ending::Passed);
         table.add("2.1", "TL", Ending::Excepted);
         table.add("2.1", "BL", Ending::Passed);
+        table.add(OWN, OWN, Ending::Passed);
         let matrix = table.markdown();
         assert_eq!(matrix, "| profile | 1.4 | 2.1 |\n|---|---|---|\n| BL | | 1/1 |\n| TL | 1/1 | 0/1 |\n");
         let document = "a\n<!-- begin x -->\nold\n<!-- end x -->\nb";

@@ -11,7 +11,7 @@ use kmip_spec_tests::Result;
 use kmip_spec_tests::client::{Client, Https};
 use kmip_spec_tests::plan::{self, Wire};
 use kmip_spec_tests::play::{Transport, now, play};
-use kmip_spec_tests::report::{Ending, Table, replace_between};
+use kmip_spec_tests::report::{Ending, OWN, Table, replace_between};
 use kmip_spec_tests::state::State;
 use kmip_spec_tests::subject::Subject;
 use kmip_spec_tests::vector::{Vector, oasis, oasis_vectors, own_cases};
@@ -72,6 +72,8 @@ fn trials(counts: &Counts, arguments: &Arguments) -> Result<Vec<Trial>> {
     for vector in &mut vectors {
         match plan::except(vector)? {
             Some(reason) => drop(skipped.insert(vector.stem.clone(), reason)),
+            // Cases of our own are written for their versions; some give identifiers, which are taken the second time.
+            None if vector.name.starts_with("own/") => {}
             None => borrowed.extend(plan::borrowed(vector)?),
         }
     }
@@ -88,8 +90,8 @@ fn trial(
     arguments: &Arguments,
 ) -> Result<Trial> {
     let own = vector.name.starts_with("own/");
-    let group = if own { "own".into() } else { vector.version.to_string() };
-    let profile = if own { "own".into() } else { vector.profile().to_owned() };
+    let group = if own { OWN.into() } else { vector.version.to_string() };
+    let profile = if own { OWN.into() } else { vector.profile().to_owned() };
     let pending = plan::pending(&vector)?;
     let (kind, ending) = match skipped.get(&vector.stem) {
         Some(reason) => (format!("excepted: {reason}"), Some(Ending::Excepted)),

@@ -10,11 +10,9 @@ use crate::registry::{
 
 use ResultReason as Reason;
 
-/// Objects of `alice`, one for each fault.
+/// Objects of `alice`, one for each fault, and one whose name is `fresh`.
 struct Things {
     house: House,
-    /// Pre-Active, named `fresh`.
-    fresh: String,
     /// Active, named `active`.
     active: String,
     /// Active and archived.
@@ -28,7 +26,7 @@ struct Things {
 fn things() -> Things {
     let house = House::new();
     let v = Version::V1_4;
-    let fresh = house.key("alice", "fresh");
+    house.key("alice", "fresh");
     let active = house.key("alice", "active");
     let archived = house.key("alice", "archived");
     let destroyed = house.key("alice", "destroyed");
@@ -55,7 +53,7 @@ fn things() -> Things {
         ),
     ];
     let opaque = id_in(&house.does("alice", v, Operation::Register, opaque));
-    Things { house, fresh, active, archived, destroyed, useless, opaque }
+    Things { house, active, archived, destroyed, useless, opaque }
 }
 
 /// A fault: the clause, the operation, its payload, the reason of 1.x and of 2.x; None where that family has no row.

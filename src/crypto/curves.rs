@@ -7,6 +7,9 @@ use ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 
 use crate::base::KeyBytes;
 
+/// Point, digest and signature in DER; None if it is not right.
+type Verify = fn(&[u8], &[u8], &[u8]) -> Option<()>;
+
 /// The functions of one curve. None means that a number or point is not of the curve. Private numbers are as long as a
 /// coordinate; points are in SEC1 form.
 pub(super) struct Library {
@@ -16,8 +19,8 @@ pub(super) struct Library {
     pub public: fn(&[u8]) -> Option<Box<[u8]>>,
     /// Private number and digest; a signature in DER with the nonce of RFC 6979.
     pub sign: fn(&[u8], &[u8]) -> Option<Vec<u8>>,
-    /// Point, digest and signature in DER; None if it is not right.
-    pub verify: fn(&[u8], &[u8], &[u8]) -> Option<()>,
+    /// Whether the signature is right.
+    pub verify: Verify,
     /// Private number and point of the peer; the x coordinate of their product.
     pub agree: fn(&[u8], &[u8]) -> Option<KeyBytes>,
 }

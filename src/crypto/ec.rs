@@ -150,8 +150,10 @@ impl EcCurve {
 
     /// A digest with zeros on the left if it is shorter than a coordinate, because the libraries refuse short ones: to
     /// ECDSA a digest is a number (FIPS 186-5 §6.4.1).
-    fn padded(self, message_digest: Vec<u8>) -> Vec<u8> {
-        pad_left(&message_digest, self.field_bytes()).unwrap_or(message_digest)
+    fn padded(self, message_digest: &[u8]) -> Vec<u8> {
+        let mut padded = vec![0; self.field_bytes().saturating_sub(message_digest.len())];
+        padded.extend_from_slice(message_digest);
+        padded
     }
 }
 
@@ -217,7 +219,7 @@ impl EcPublicKey {
     pub fn verify(&self, hash: HashingAlgorithm, input: Input<'_>, signature: &[u8]) -> Result<bool> {
         let (row, message_digest) = (self.curve.row(), input.digest(hash)?);
         let Some(provider) = &row.provider else {
-            let message_digest = self.curve.padded(message_digest);
+            let message_digest = self.curve.padded(&message_digest);
             return Ok((row.library.verify)(&self.point, &message_digest, signature).is_some());
         };
         let key = UnparsedPublicKey::new(provider.verification, &self.point);
@@ -287,7 +289,7 @@ impl EcPrivateKey {
         const FAILED: CryptoError = CryptoError::Provider("ECDSA");
         let (curve, message_digest) = (self.public.curve, input.digest(hash)?);
         let (Some(pair), Some(provider)) = (&self.pair, &curve.row().provider) else {
-            let message_digest = curve.padded(message_digest);
+            let message_digest = curve.padded(&message_digest);
             return (curve.row().library.sign)(self.d.expose(), &message_digest).ok_or(FAILED);
         };
         let signature = pair.sign_digest(&provider.fit(&message_digest)?).map_err(|_| FAILED)?;
@@ -413,6 +415,17 @@ mod tests {
         assert_eq!(key.sign(HashingAlgorithm::SHA_224, sample).unwrap(), hex(signature));
         assert!(key.public().verify(HashingAlgorithm::SHA_224, sample, &hex(signature)).unwrap());
         assert!(!key.public().verify(HashingAlgorithm::SHA_224, sample, &hex(signature)[1..]).unwrap());
+    }
+
+    /// Of a digest that is longer than the order the left end counts, zeros and all.
+    #[test]
+    fn zeros_of_a_digest_are_kept() {
+        assert_eq!(EcCurve::P224.padded(&[0; 32]).len(), 32);
+        assert_eq!(EcCurve::BrainpoolP384r1.padded(&[7; 20]), [[0; 28].as_slice(), &[7; 20]].concat());
+        let key = EcPrivateKey::generate(EcCurve::P224).unwrap();
+        let digest = [[0; 5].as_slice(), &[7; 27]].concat();
+        let signature = key.sign(HashingAlgorithm::SHA_256, Input::Digest(&digest)).unwrap();
+        assert!((curves::P224.verify)(key.public().point(), &digest[..28], &signature).is_some());
     }
 
     /// RFC 7027 §A.1 and §A.2: two private numbers and their shared secret.

@@ -1,5 +1,5 @@
-//! Ed25519 signatures (RFC 8032) and X25519 agreement (RFC 7748), both aws-lc-rs. Ed448 and X448 are not offered: no
-//! kept library has them.
+//! Ed25519 signatures (RFC 8032) and X25519 agreement (RFC 7748), both aws-lc-rs. Ed448 and X448 are not offered:
+//! their only library is an early pre-release.
 
 use std::fmt;
 

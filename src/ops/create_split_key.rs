@@ -94,10 +94,12 @@ impl Op for CreateSplitKey {
             cx.may_create(&object)?;
             ids.push(cx.save_with(object, Some(body))?);
         }
-        for id in &ids {
-            cx.answer(UniqueIdentifier::CreateSplitKey, id);
-        }
         // "The ID Placeholder value SHALL be set to the Unique Identifier of the split whose Key Part Identifier is 1."
+        // Later items mean that one too by the name of this operation; the others they point at by number.
+        for (at, id) in ids.iter().enumerate() {
+            let part = if at == 0 { UniqueIdentifier::CreateSplitKey } else { UniqueIdentifier::IDPlaceholder };
+            cx.answer(part, id);
+        }
         if let Some(first) = ids.first() {
             cx.set_placeholder(first);
         }

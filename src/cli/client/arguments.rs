@@ -147,7 +147,7 @@ pub enum ClientVerb {
     #[command(
         after_help = "Examples:\n  keyhaven client --data keyhaven-data certify --request server.csr --out server.pem\n  keyhaven client --data keyhaven-data certify 42 --subject 'CN=server,O=Example' --alternative-name DNS:server.example"
     )]
-    Certify(Certify),
+    Certify(Box<Certify>),
     /// Ask whether certificates form a valid chain; exits with 1 if the server does not call it valid.
     #[command(
         after_help = "Example:\n  keyhaven client --data keyhaven-data validate server.pem --id 42 --at 2027-01-01T00:00:00Z"

@@ -6,7 +6,7 @@ use super::support::{House, active, field, id, id_in, listed, name};
 use crate::base::{BigInt, Field, Value};
 use crate::registry::{
     CryptographicAlgorithm as Algorithm, CryptographicUsageMask as Mask, KeyFormatType, ObjectType, Operation,
-    ResultReason as Reason, ResultStatus, SecretDataType, SplitKeyMethod as Method, Tag, Version,
+    ResultReason as Reason, ResultStatus, SecretDataType, SplitKeyMethod as Method, Tag, UniqueIdentifier, Version,
 };
 
 const WHO: &str = "alice";
@@ -353,6 +353,21 @@ fn the_id_placeholder_is_the_first_part() {
     assert_eq!(id_in(&answer.items[1].payload), id_in(&answer.items[0].payload));
     let part = answer.items[1].payload.field(Tag::SplitKey).unwrap();
     assert_eq!(part.field(Tag::KeyPartIdentifier), Some(&Value::Integer(1)));
+    // By placeholder, by the name of the operation, and by number (2.1 §4.58).
+    let version = Version::V2_1;
+    for (named, expected) in [
+        (Value::Enumeration(UniqueIdentifier::IDPlaceholder.0), 1),
+        (Value::Enumeration(UniqueIdentifier::CreateSplitKey.0), 1),
+        (Value::Integer(1), 2),
+        (Value::Integer(-1), 3),
+    ] {
+        let payload = Split::new(version, None, Method::XOR, 3, 3).payload();
+        let get = vec![field(Tag::UniqueIdentifier, named.clone())];
+        let batch = super::support::Ask::one(version, Operation::CreateSplitKey, payload).item(Operation::Get, get);
+        let answer = house.ask(WHO, &batch);
+        let part = answer.items[1].payload.field(Tag::SplitKey).unwrap();
+        assert_eq!(part.field(Tag::KeyPartIdentifier), Some(&Value::Integer(expected)), "{named:?}");
+    }
 }
 
 proptest! {

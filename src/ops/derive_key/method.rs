@@ -136,8 +136,8 @@ fn hmac_of_key(key: &Using) -> Result<MacAlgorithm, CryptoError> {
 /// corresponding key" (1.0 to 1.4, §4.6). A key that has none takes what the request says, as it does in Encrypt.
 fn matches_key(cx: &Cx<'_>, key: &Using, given: &CryptographicParameters) -> Result<()> {
     let mut held = key.object.attributes.all(attr::CRYPTOGRAPHIC_PARAMETERS).peekable();
-    let of_cipher = held.peek().is_some() && cx.version.is_1x();
-    if !of_cipher || held.any(|held| held.block_cipher_mode == given.block_cipher_mode) {
+    let is_bound = held.peek().is_some() && cx.version.is_1x();
+    if !is_bound || held.any(|held| held.block_cipher_mode == given.block_cipher_mode) {
         return Ok(());
     }
     let words = "the Block Cipher Mode is in none of the key's Cryptographic Parameters";

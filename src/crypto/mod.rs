@@ -3,7 +3,7 @@
 //! written here.
 
 pub mod dh;
-mod digest_info;
+pub mod digest_info;
 pub mod dsa;
 pub mod ec;
 pub mod ed;

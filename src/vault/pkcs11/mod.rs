@@ -8,6 +8,8 @@ mod calls;
 mod canary;
 mod error;
 mod keyid;
+mod making;
+mod mechanism;
 mod resident;
 mod root;
 mod settings;
@@ -15,7 +17,7 @@ mod token;
 mod wrap;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
@@ -110,7 +112,7 @@ impl Hsm {
     pub fn make_canary(&self, instance: Instance) -> Result<Canary, HsmError> {
         let aes = self.long("making the canary key", move |desk| Canary::make(desk, instance, CanaryKind::Aes));
         let canary = match aes {
-            Err(HsmError::Refused(_)) => {
+            Err(HsmError::Refused(_) | HsmError::Lacks(_)) => {
                 self.long("making the canary key", move |desk| Canary::make(desk, instance, CanaryKind::Rsa))?
             }
             other => other?,

@@ -4,6 +4,7 @@
 
 pub mod dh;
 pub mod digest_info;
+pub mod drbg;
 pub mod dsa;
 pub mod ec;
 pub mod ed;

@@ -115,7 +115,7 @@ impl Op for Create {
         let mut attributes = requested(cx, request.attributes, object_type)?;
         let bits = key_bits(&mut attributes, object_type, cx)?;
         if object_type == ObjectType::SymmetricKey && resident::wanted(cx, &attributes, &[request.storage.as_ref()])? {
-            let id = resident::create(cx, attributes, bits)?;
+            let id = resident::create(cx, attributes)?;
             cx.answer(UniqueIdentifier::Create, &id);
             return Ok(Response { object_type, id });
         }

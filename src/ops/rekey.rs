@@ -3,7 +3,7 @@
 use super::create::{StorageMasks, bytes_of, generated_format, key_bits, key_body};
 use super::fresh::{Origin, asked, furnish};
 use super::replace::{inherited, may_replace, succeed};
-use super::{Cx, Op};
+use super::{Cx, Op, resident};
 use crate::base::{Error, KeyBytes, Result};
 use crate::model::attr;
 use crate::model::right::Right;
@@ -48,13 +48,22 @@ impl Op for ReKey {
             attributes.set(attr::KEY_FORMAT_TYPE, KeyFormatType::TransparentSymmetricKey);
         }
         let bits = key_bits(&mut attributes, ObjectType::SymmetricKey, cx)?;
+        let mut new = cx.new_object(ObjectType::SymmetricKey)?;
+        new.owner = old.owner.clone();
+        if cx.resident_key(&old).is_some() {
+            // The replacement of a key in the HSM is made there.
+            let (mut new, key) = resident::symmetric(cx, new, attributes)?;
+            succeed(cx, &mut old, &mut new);
+            cx.save(old)?;
+            let id = cx.save_resident(new, &key)?;
+            cx.answer(UniqueIdentifier::ReKey, &id);
+            return Ok(Response { id });
+        }
         let format = generated_format(&mut attributes)?;
         let bytes = bytes_of(attributes.get(attr::CRYPTOGRAPHIC_ALGORITHM), bits);
         let key = KeyBytes::fill(bytes, |bytes| cx.services.entropy.fill(bytes))
             .map_err(|error| Error::internal("making a key", error))?;
         let body = key_body(key, format);
-        let mut new = cx.new_object(ObjectType::SymmetricKey)?;
-        new.owner = old.owner.clone();
         new.material.format = Some(format);
         furnish(cx, &mut new, attributes, Some(&body), Origin::Generated)?;
         cx.may_create(&new)?;

@@ -5,6 +5,11 @@ pub mod pkcs11;
 pub mod root;
 pub mod shares;
 
+#[cfg(test)]
+pub mod memory;
+#[cfg(test)]
+mod suite;
+
 use std::fmt;
 
 use self::pkcs11::HsmError;

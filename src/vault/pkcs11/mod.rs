@@ -6,6 +6,7 @@
 mod breaker;
 mod calls;
 mod canary;
+mod entropy;
 mod error;
 mod keyid;
 mod making;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 
 pub use self::calls::{Call, Calls};
 pub use self::canary::{CHECK_BYTES, Canary, CanaryKind};
+pub use self::entropy::HsmEntropy;
 pub use self::error::HsmError;
 pub use self::keyid::{INSTANCE_BYTES, Instance, KeyId, Part};
 pub use self::resident::Resident;

@@ -4,14 +4,15 @@
 use super::create::StorageMasks;
 use super::create_key_pair::link;
 use super::fresh::{Origin, encoded_body, furnish};
-use super::{Cx, Object};
+use super::{Cx, Object, unwrapping};
 use crate::base::{Error, Result, Value};
+use crate::crypto::CryptoError;
 use crate::crypto::ec::EcCurve;
 use crate::crypto::formats;
 use crate::crypto::keys::{KeySpec, PublicKey};
 use crate::model::{Attributes, attr};
 use crate::proto::id::Id;
-use crate::proto::objects::Body;
+use crate::proto::objects::{Body, BodyKind};
 use crate::registry::{
     CryptographicAlgorithm, KeyFormatType, ObjectType, ProtectionLevel, ProtectionStorageMask, ResultReason, Tag,
 };
@@ -57,6 +58,35 @@ pub fn symmetric(cx: &mut Cx<'_>, mut object: Object, mut attributes: Attributes
     cx.may_create(&object)?;
     let made = generate(cx, &object, ResidentSpec { kind, wrappable })?;
     Ok((object, made.id))
+}
+
+/// Brings a symmetric key that a client registers into the HSM. One that comes wrapped by a key of the HSM, with No
+/// Encoding and NIST key wrap, is unwrapped there and is nowhere in the clear.
+pub fn register(cx: &mut Cx<'_>, mut object: Object, mut attributes: Attributes, body: Body) -> Result<Id> {
+    let kind = symmetric_kind(&attributes)?;
+    let wrappable = lock_in(&mut attributes);
+    cx.block()?;
+    if let Some(mut wrapping) = object.material.wrapping.take() {
+        unwrapping::bind(cx, &mut wrapping)?;
+        object.material.wrapping = Some(wrapping);
+    }
+    let spec = ResidentSpec { kind, wrappable };
+    furnish(cx, &mut object, attributes, None, Origin::Registered)?;
+    cx.may_create(&object)?;
+    let key = match unwrapping::in_token(cx, &object, &body)? {
+        Some((token, way)) => token.unwrap(cx, way, own(&object), spec, body.bytes.expose())?,
+        None => {
+            let plain = match body.kind {
+                BodyKind::Wrapped => unwrapping::unwrapped(cx, &object, &body)?.body,
+                _ => body,
+            };
+            let raw = super::symmetric::raw(&plain).ok_or(CryptoError::BadKey("it is not the bytes of a key"))?;
+            cx.services.vault.import(own(&object), spec, &raw)?
+        }
+    };
+    object.material.wrapping = None;
+    object.material.format = Some(KeyFormatType::Raw);
+    cx.save_resident(object, &key)
 }
 
 /// What the HSM is to make for the algorithm and length of a symmetric key.

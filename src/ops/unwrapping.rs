@@ -1,6 +1,7 @@
 //! Objects that came wrapped (Key Wrapping Data, 1.4 §2.1.5, 2.1 §3.3): what the data must say, and the way back to
 //! the plain key if the wrapping key is here and may unwrap.
 
+use super::using::TokenKey;
 use super::wrapping::{Steps, WrappingKey, has_key_block, material, not_a_key, parameters_of, wrapping_object};
 use super::{Cx, Object};
 use crate::base::{Error, Limits, Result, Value};
@@ -15,6 +16,7 @@ use crate::proto::wire::missing;
 use crate::registry::{
     EncodingOption, ItemType, ObjectType, ResultReason, Tag, UniqueIdentifier, Version, WrappingMethod,
 };
+use crate::vault::KeyWrap;
 
 /// A Key Value after unwrapping.
 pub struct Unwrapped {
@@ -135,6 +137,23 @@ pub fn unwrapped(cx: &mut Cx<'_>, object: &ManagedObject, body: &Body) -> Result
         return Ok(Unwrapped { body: Body::bytes(plain), attributes: Vec::new() });
     }
     decoded(plain.expose(), cx)
+}
+
+/// The key of the HSM that can unwrap the body of an object there, and how: it was wrapped as it is, with NIST key wrap.
+///
+/// # Errors
+/// Those of `unwrapped`.
+pub fn in_token(cx: &mut Cx<'_>, object: &ManagedObject, body: &Body) -> Result<Option<(TokenKey, KeyWrap)>> {
+    let Some(wrapping) = object.material.wrapping.as_ref().filter(|_| body.kind == BodyKind::Wrapped) else {
+        return Ok(None);
+    };
+    let data = Data::read(wrapping)?;
+    if data.encoding != EncodingOption::NoEncoding || data.steps()?.authenticates {
+        return Ok(None);
+    }
+    let Some(named) = &data.encryption else { return Ok(None) };
+    let key = named.load(cx, Role::Decrypts)?;
+    Ok(key.token().cloned().zip(key.key_wrap()))
 }
 
 /// The TTLV-encoded Key Value that was wrapped. Its attributes are spelt as the version of whoever wrapped it does.

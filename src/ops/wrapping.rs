@@ -170,10 +170,8 @@ impl Specification<'_> {
         let Some(token) = wrapping.token() else {
             return refused("a key in the HSM leaves it only wrapped by another key of the HSM");
         };
-        let way = match wrapping.cipher()?.mode {
-            Some(BlockCipherMode::NISTKeyWrap) => KeyWrap::Plain,
-            Some(BlockCipherMode::AESKeyWrapPadding) => KeyWrap::Padded,
-            _ => return refused("a key in the HSM is wrapped with NIST Key Wrap or AES Key Wrap Padding"),
+        let Some(way) = wrapping.key_wrap() else {
+            return refused("a key in the HSM is wrapped with NIST Key Wrap or AES Key Wrap Padding");
         };
         let bytes = token.wrap(cx, way, key)?;
         let fields = vec![
@@ -320,6 +318,15 @@ impl WrappingKey {
     /// A key with the parameters to use; the caller checked that it may be used.
     pub fn new(object: Object, parameters: CryptographicParameters, material: Material) -> Self {
         Self { object, parameters, material }
+    }
+
+    /// The way of NIST key wrap that the parameters ask for, if they do.
+    pub fn key_wrap(&self) -> Option<KeyWrap> {
+        match self.cipher().ok()?.mode {
+            Some(BlockCipherMode::NISTKeyWrap) => Some(KeyWrap::Plain),
+            Some(BlockCipherMode::AESKeyWrapPadding) => Some(KeyWrap::Padded),
+            _ => None,
+        }
     }
 
     /// Key Information of the answer.

@@ -41,11 +41,6 @@ impl TokenKey {
         Ok(Some(Self { id, facts: KeyFacts::new(algorithm, length), curve }))
     }
 
-    /// Its name in the vault.
-    pub fn id(&self) -> &KeyId {
-        &self.id
-    }
-
     /// What the parameters of a signature depend on.
     pub fn facts(&self) -> KeyFacts {
         self.facts

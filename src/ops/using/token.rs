@@ -3,7 +3,7 @@
 
 use super::permit;
 use crate::base::{Error, KeyBytes, Result};
-use crate::crypto::ec::{self, EcCurve, EcPublicKey};
+use crate::crypto::ec::{self, EcCurve};
 use crate::crypto::keys::Input;
 use crate::crypto::mac::MacAlgorithm;
 use crate::crypto::operations::{AsymmetricParameters, KeyFacts};
@@ -131,14 +131,6 @@ impl TokenKey {
     pub fn mac(&self, cx: &Cx<'_>, algorithm: MacAlgorithm, data: &[u8]) -> Result<Vec<u8>> {
         permit(cx, algorithm.standing())?;
         Ok(self.perform(cx, Task::Mac(algorithm, data))?.expose().to_vec())
-    }
-
-    /// The secret that a private key on a curve shares with a public key: input for a derivation.
-    pub fn agree(&self, cx: &Cx<'_>, peer: &EcPublicKey) -> Result<KeyBytes> {
-        if self.curve != Some(peer.curve()) || self.facts.algorithm() != CryptographicAlgorithm::EC {
-            return Err(CryptoError::BadKey("the two keys are not on one curve").into());
-        }
-        self.perform(cx, Task::Agree(peer))
     }
 
     /// Wraps another key of the HSM, which does not leave it in the clear.

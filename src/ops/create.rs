@@ -1,7 +1,7 @@
 //! Create: the server makes a symmetric key or secret data (1.4 §4.1, 2.1 §6.1.8).
 
 use super::fresh::{Origin, furnish, requested};
-use super::{Cx, Op, resident};
+use super::{Cx, Object, Op, resident};
 use crate::base::{Error, KeyBytes, Result};
 use crate::model::object::Fields;
 use crate::model::{Attributes, attr};
@@ -56,7 +56,18 @@ impl StorageMasks {
 
     /// Whether one of the masks is satisfied "in its entirety (all bits match)" by where this server keeps keys.
     pub fn check(masks: Option<&Self>, unavailable: ResultReason) -> Result<()> {
-        let here = super::query::storage_mask().0;
+        Self::check_in(super::query::storage_mask().0, masks, unavailable)
+    }
+
+    /// The same for the replacement of an object, which lies where the object does.
+    pub fn check_beside(cx: &Cx<'_>, old: &Object, masks: Option<&Self>, unavailable: ResultReason) -> Result<()> {
+        match cx.resident_key(old) {
+            Some(_) => Self::check_in(resident::HARDWARE.0, masks, unavailable),
+            None => Self::check(masks, unavailable),
+        }
+    }
+
+    fn check_in(here: u32, masks: Option<&Self>, unavailable: ResultReason) -> Result<()> {
         match masks {
             Some(asked) if !asked.masks.is_empty() && !asked.masks.iter().any(|mask| mask.0 & !here == 0) => {
                 Err(Error::new(unavailable, "none of the Protection Storage Masks is what this server can give"))

@@ -39,7 +39,7 @@ impl Op for ReKey {
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         let mut old = cx.object(request.id, Right::Rekey)?;
         may_replace(cx, &old, ObjectType::SymmetricKey)?;
-        StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
+        StorageMasks::check_beside(cx, &old, request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
         let asked = asked(cx, request.attributes.unwrap_or_default(), ObjectType::SymmetricKey)?;
         let mut attributes = inherited(cx, &old, asked, request.offset)?;
         if !attributes.has(attr::KEY_FORMAT_TYPE.tag())

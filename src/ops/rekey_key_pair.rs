@@ -52,10 +52,12 @@ impl Op for ReKeyKeyPair {
     type Response = Response;
 
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
-        StorageMasks::check(request.common_storage.as_ref(), ResultReason::PrivateProtectionStorageUnavailable)?;
-        StorageMasks::check(request.private_storage.as_ref(), ResultReason::PrivateProtectionStorageUnavailable)?;
         StorageMasks::check(request.public_storage.as_ref(), ResultReason::PublicProtectionStorageUnavailable)?;
         let private = cx.object(request.id, Right::Rekey)?;
+        for masks in [&request.common_storage, &request.private_storage] {
+            let unavailable = ResultReason::PrivateProtectionStorageUnavailable;
+            StorageMasks::check_beside(cx, &private, masks.as_ref(), unavailable)?;
+        }
         may_replace(cx, &private, ObjectType::PrivateKey)?;
         let public = public_half(cx, &private)?;
         may_replace(cx, &public, ObjectType::PublicKey)?;

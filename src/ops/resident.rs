@@ -21,7 +21,7 @@ use crate::vault::{Generated, KeyId, ResidentKind, ResidentSpec};
 /// The vendor attribute, without the prefix of 1.x.
 const ATTRIBUTE: &str = "Keyhaven-Resident";
 /// Where keys of the HSM lie.
-const HARDWARE: ProtectionStorageMask =
+pub const HARDWARE: ProtectionStorageMask =
     ProtectionStorageMask(ProtectionStorageMask::Hardware.0 | ProtectionStorageMask::OnSystem.0);
 
 /// Whether a new key is to be made in the HSM.
@@ -74,7 +74,13 @@ pub fn register(cx: &mut Cx<'_>, mut object: Object, mut attributes: Attributes,
     furnish(cx, &mut object, attributes, None, Origin::Registered)?;
     cx.may_create(&object)?;
     let key = match unwrapping::in_token(cx, &object, &body)? {
-        Some((token, way)) => token.unwrap(cx, way, own(&object), spec, body.bytes.expose())?,
+        Some((token, way)) => {
+            if body.bytes.len() != wrapped_bytes(kind) {
+                let words = "the wrapped key has another length than Cryptographic Length says";
+                return Err(Error::invalid_field(words));
+            }
+            token.unwrap(cx, way, own(&object), spec, body.bytes.expose())?
+        }
         None => {
             let plain = match body.kind {
                 BodyKind::Wrapped => unwrapping::unwrapped(cx, &object, &body)?.body,
@@ -101,6 +107,14 @@ fn symmetric_kind(attributes: &Attributes) -> Result<ResidentKind> {
         | CryptographicAlgorithm::HMAC_SHA384
         | CryptographicAlgorithm::HMAC_SHA512 => Ok(ResidentKind::Hmac(bits)),
         other => Err(not_offered(other)),
+    }
+}
+
+/// How long a secret key is when it is wrapped (RFC 3394, RFC 5649): whole half blocks, and one more.
+fn wrapped_bytes(kind: ResidentKind) -> usize {
+    match kind {
+        ResidentKind::Aes(bits) | ResidentKind::Hmac(bits) => (bits as usize).div_ceil(64) * 8 + 8,
+        ResidentKind::Rsa(_) | ResidentKind::Ec(_) | ResidentKind::Ed25519 => 0,
     }
 }
 

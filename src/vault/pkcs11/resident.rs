@@ -205,7 +205,11 @@ impl KeyVault for Resident {
                     if desk.key_if_any(ClassKey::Secret, &wanted)?.is_some() {
                         return Ok(());
                     }
-                    let template = desk.settings().template(secret_template(&wanted, spec, kind));
+                    let mut template = secret_template(&wanted, spec, kind);
+                    // SoftHSM makes the object first and its value after, which CKA_MODIFIABLE = false refuses as Attribute
+                    // Read Only. Sensitive and Extractable cannot be loosened either way (PKCS#11 3.0 §4.9).
+                    template.retain(|one| !matches!(one, Attribute::Modifiable(_)));
+                    let template = desk.settings().template(template);
                     let made = desk.call(Call::Unwrap, |session| {
                         session.unwrap_key(&mechanism::key_wrap(way), handle, &wrapped, &template)
                     })?;

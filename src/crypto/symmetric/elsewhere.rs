@@ -259,9 +259,9 @@ mod tests {
                     let given = module(plan.cipher(), false, &plan.ciphertext(cut, tag)?)?;
                     plan.opened(&given)
                 };
-                let back = open(&there.data).unwrap();
-                let wanted = decrypt(&parameters, &KEY, iv, additional, &here.data, tag).unwrap();
-                assert_eq!(&*back, &*wanted, "{parameters:?} {length}");
+                let back = open(&there.data).map(|plain| plain.to_vec());
+                let wanted = decrypt(&parameters, &KEY, iv, additional, &here.data, tag).map(|plain| plain.to_vec());
+                assert_eq!(back, wanted, "{parameters:?} {length}");
             }
         }
     }

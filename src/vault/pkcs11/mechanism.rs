@@ -74,6 +74,17 @@ pub(super) fn carries(cipher: &Cipher) -> Option<KeyWrap> {
     }
 }
 
+/// Refuses what tokens have and do wrong: SoftHSM 2.6 wraps up to 8 bytes otherwise than RFC 5649 §4.1 says, so that
+/// nothing else could unwrap them.
+pub(super) fn offered(cipher: &Cipher, short: bool) -> std::result::Result<(), VaultError> {
+    match cipher {
+        Cipher::Aes(BareCipher::KeyWrapPad) if short => {
+            Err(VaultError::NotSupported("AES key wrap with padding of 8 bytes or less"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Mechanisms hold pointers, so one is built where it is used.
 pub(super) fn with_cipher<T>(cipher: &Cipher, run: impl FnOnce(&Mechanism<'_>) -> Result<T>) -> Result<T> {
     match cipher {

@@ -23,6 +23,9 @@ use crate::base::KeyBytes;
 use crate::crypto::ec::EcPublicKey;
 use crate::vault::{Generated, KeyVault, Output, ResidentKind, ResidentSpec, Task, VaultError};
 
+/// A half block: key wrap with padding treats what is no longer in a way of its own (RFC 5649 §4.1).
+const SHORT_BYTES: usize = 8;
+
 /// The keys of clients in a token.
 #[derive(Debug)]
 pub struct Resident {
@@ -112,6 +115,7 @@ impl KeyVault for Resident {
         let key = key.clone();
         match task {
             Task::Encrypt(cipher, data) => {
+                mechanism::offered(cipher, data.len() <= SHORT_BYTES)?;
                 let ((class, _), name) = (mechanism::classes(cipher), mechanism::cipher_name(cipher));
                 let (cipher, data) = (cipher.clone(), KeyBytes::copy_from(data));
                 let out = self.call("encrypting", name, move |desk| {
@@ -129,6 +133,7 @@ impl KeyVault for Resident {
                 Ok(Output::Bytes(KeyBytes::new(out)))
             }
             Task::Decrypt(cipher, data) => {
+                mechanism::offered(cipher, data.len() <= 2 * SHORT_BYTES)?;
                 let ((_, class), name) = (mechanism::classes(cipher), mechanism::cipher_name(cipher));
                 let (cipher, data) = (cipher.clone(), data.to_vec());
                 let out = self.call("decrypting", name, move |desk| {

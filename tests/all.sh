@@ -35,6 +35,9 @@ trap 'rm -f "$log"' EXIT
 status=0
 cargo test --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
 
+# The standard's test cases once more, with the root in an HSM.
+KEYHAVEN_TEST_ROOT=pkcs11 cargo test --workspace --test vectors 2>&1 | tee -a "$log" || status=$?
+
 # PyKMIP, both of its clients, in every version it speaks; then the session of the README's first command.
 pytest_log=$(mktemp)
 trap 'rm -f "$log" "$pytest_log"' EXIT

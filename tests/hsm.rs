@@ -1,5 +1,6 @@
 //! The server with SoftHSM2 as its root, and sealed by shares: over mutual TLS, as clients and operators see it. Without
-//! SoftHSM2 the first says so and passes.
+//! SoftHSM2 those that need it say so and pass. `cargo test --test hsm -- --nocapture` prints the PKCS#11 calls of each
+//! operation and the timeline of an outage.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
@@ -8,13 +9,15 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::thread::sleep;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
 
 use keyhaven::base::{Buffer, Limits, Value};
 use keyhaven::registry::{
-    CryptographicAlgorithm, CryptographicUsageMask, ObjectType, Operation, ProtectionLevel, ResultStatus, Tag,
+    BlockCipherMode, CryptographicAlgorithm, CryptographicUsageMask, ObjectType, Operation, ProtectionLevel,
+    ResultStatus, Tag,
 };
 use keyhaven::ttlv::{self, Item, Writer};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -191,6 +194,18 @@ impl Bench {
         })
     }
 
+    fn encrypt(&self, id: &str) -> Answer {
+        self.ask(Operation::Encrypt, |out| {
+            out.text(Tag::UniqueIdentifier, id);
+            out.structure(Tag::CryptographicParameters, |out| {
+                out.enumeration(Tag::BlockCipherMode, BlockCipherMode::GCM.0);
+                out.boolean(Tag::RandomIV, true);
+                out.integer(Tag::TagLength, 16);
+            });
+            out.byte_string(Tag::Data, b"data");
+        })
+    }
+
     fn about(&self, operation: Operation, id: &str) -> Answer {
         self.ask(operation, |out| out.text(Tag::UniqueIdentifier, id))
     }
@@ -299,6 +314,88 @@ fn a_server_with_its_root_in_a_token() {
     fs::rename(bench.path("away"), bench.path("tokens")).unwrap();
     assert!(bench.eventually(Bench::ready), "{}", bench.log());
     assert!(bench.about(Operation::Get, &plain.id).well);
+}
+
+#[test]
+fn calls_of_each_operation_and_an_outage_under_load() {
+    let Some(module) = MODULES.into_iter().find(|path| Path::new(path).exists()) else {
+        println!("skipped: SoftHSM2 is not installed");
+        return;
+    };
+    let mut bench = Bench::new();
+    bench.make_token();
+    bench.keyhaven(&["init", "--data", &bench.data(), "--root", "pkcs11", "--hsm-module", module, "--hsm-token", "kh"]);
+    bench.start();
+    assert!(bench.ready(), "{}", bench.log());
+
+    // Calls of each operation, by where the key is.
+    let keys = [bench.create(false).id, bench.create(true).id];
+    let counted = |run: &dyn Fn() -> Answer| {
+        let before = bench.calls();
+        let answer = run();
+        assert!(answer.well, "{answer:?}");
+        bench.calls() - before
+    };
+    println!("PKCS#11 calls          default level   in the HSM");
+    for operation in [
+        Operation::GetAttributes,
+        Operation::GetAttributeList,
+        Operation::ObtainLease,
+        Operation::Activate,
+        Operation::Encrypt,
+        Operation::ReKey,
+        Operation::Archive,
+        Operation::Recover,
+    ] {
+        let calls = [0, 1].map(|at: usize| {
+            let id = &keys[at];
+            let encrypts = operation == Operation::Encrypt;
+            counted(&|| if encrypts { bench.encrypt(id) } else { bench.about(operation, id) })
+        });
+        println!("{:22} {:13} {:12}", operation.name(), calls[0], calls[1]);
+        let uses_the_key = matches!(operation, Operation::Encrypt | Operation::ReKey);
+        assert_eq!(calls[0], 0, "{operation}");
+        assert_eq!(calls[1] > 0, uses_the_key, "{operation}");
+    }
+    let calls = [counted(&|| bench.create(false)), counted(&|| bench.create(true))];
+    println!("{:22} {:13} {:12}", Operation::Create.name(), calls[0], calls[1]);
+    assert_eq!(calls[0], 0);
+
+    // The token goes away under load and comes back. Keys that are here work all the time; those in the HSM answer with
+    // what may be tried again, and then work again by themselves.
+    let stop = AtomicBool::new(false);
+    let (away, back) = (Instant::now(), Mutex::new(None));
+    let seen: Mutex<Vec<(Duration, bool)>> = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(SeqCst) {
+                assert!(bench.encrypt(&keys[0]).well);
+                assert!(bench.about(Operation::GetAttributes, &keys[1]).well);
+            }
+        });
+        scope.spawn(|| {
+            while !stop.load(SeqCst) {
+                let answer = bench.encrypt(&keys[1]);
+                assert!(answer.well || answer.words.contains("send the request again"), "{answer:?}");
+                seen.lock().unwrap().push((away.elapsed(), answer.well));
+            }
+        });
+        fs::rename(bench.path("tokens"), bench.path("away")).unwrap();
+        let failed = || seen.lock().unwrap().iter().filter(|one| !one.1).count();
+        let noticed = bench.eventually(|_| failed() >= 5);
+        fs::rename(bench.path("away"), bench.path("tokens")).unwrap();
+        *back.lock().unwrap() = Some(away.elapsed());
+        let resumed = bench.eventually(|_| seen.lock().unwrap().last().is_some_and(|one| one.1));
+        // Before anything is asserted: the threads would go on for ever.
+        stop.store(true, SeqCst);
+        assert!(noticed && resumed, "{noticed} {resumed} {}", bench.log());
+        println!("{} requests failed during the outage", failed());
+    });
+    let (seen, back) = (seen.into_inner().unwrap(), back.into_inner().unwrap().unwrap());
+    let first_error = seen.iter().find(|one| !one.1).unwrap().0;
+    let recovered = seen.iter().find(|one| one.1 && one.0 > back).unwrap().0;
+    println!("time to the first error: {} ms", first_error.as_millis());
+    println!("time to recovery after the token was back: {} ms", (recovered - back).as_millis());
 }
 
 #[test]

@@ -54,6 +54,8 @@ const EXPOSES: &[&str] = &[
     "ops/pkcs12.rs",
     "ops/wrapping.rs",
     "ops/unwrapping.rs",
+    // Hands the bytes of a key that is registered into the HSM over to it.
+    "ops/resident.rs",
     // Whole messages that are kept for later, and memos of the server, which are sealed as they are.
     "keep/memo.rs",
     "ops/asynchronous.rs",

@@ -1,5 +1,6 @@
 //! The server under test: one that runs already (`KEYHAVEN_SUBJECT=host:port`, `KEYHAVEN_PKI=dir`, and
-//! `KEYHAVEN_SUBJECT_HTTPS=host:port` for the cases over HTTPS), or a process of our own for the whole run.
+//! `KEYHAVEN_SUBJECT_HTTPS=host:port` for the cases over HTTPS), or a process of our own for the whole run. With
+//! `KEYHAVEN_TEST_ROOT=pkcs11` its root is in a token of SoftHSM2, which is made for it.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -34,7 +35,7 @@ pub struct Subject {
 /// What belongs to a process of ours; it ends with this value.
 #[derive(Debug)]
 struct Own {
-    program: PathBuf,
+    program: Program,
     folder: TempDir,
     process: Child,
     issuing: Mutex<()>,
@@ -51,10 +52,17 @@ impl Subject {
     }
 
     fn start() -> Result<Self> {
-        let program = program()?;
+        let mut program = Program { path: program()?, environment: Vec::new() };
         let folder = TempDir::new().map_err(|error| format!("a temporary folder: {error}"))?;
         let data = folder.path().join("data");
-        run(&program, &["init", "--host", "localhost"], &data)?;
+        let mut init = vec!["init", "--host", "localhost"];
+        let module;
+        if std::env::var("KEYHAVEN_TEST_ROOT").is_ok_and(|root| root == "pkcs11") {
+            program.environment = token(folder.path())?;
+            module = module_of_softhsm()?;
+            init.extend(["--root", "pkcs11", "--hsm-module", module, "--hsm-token", TOKEN]);
+        }
+        run(&program, &init, &data)?;
         // BL-M-15 to BL-M-21 of 3.0 know this user.
         let password = folder.path().join("password");
         fs::write(&password, "password\n").map_err(|error| format!("{}: {error}", password.display()))?;
@@ -62,14 +70,15 @@ impl Subject {
         operators(&data.join("keyhaven.toml"))?;
         let [kmip, https, admin] = free_ports()?.map(|port| format!("127.0.0.1:{port}"));
         let log = |name: &str| File::create(folder.path().join(name)).map_err(|error| format!("{name}: {error}"));
-        let process = Command::new(&program)
+        let process = program
+            .command()
             .args(["serve", "--listen", &kmip, "--https", &https, "--admin", &admin, "--data"])
             .arg(&data)
             .stdin(Stdio::null())
             .stdout(log("stdout")?)
             .stderr(log("stderr")?)
             .spawn()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
+            .map_err(|error| format!("{}: {error}", program.path.display()))?;
         let own = Own { program, folder, process, issuing: Mutex::new(()) };
         let mut subject = Self { kmip, https: Some(https), pki: data.join("pki"), own: Some(own) };
         subject.wait(&admin)?;
@@ -124,6 +133,57 @@ impl Drop for Own {
     }
 }
 
+/// The program, and the environment in which it finds its token.
+#[derive(Debug)]
+struct Program {
+    path: PathBuf,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Program {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// The label and the PIN of the token.
+const TOKEN: &str = "kmip-spec-tests";
+const PIN: &str = "1234";
+
+/// Where systems have SoftHSM2.
+const MODULES: [&str; 4] = [
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+];
+
+fn module_of_softhsm() -> Result<&'static str> {
+    let found = MODULES.into_iter().find(|path| Path::new(path).exists());
+    found.ok_or_else(|| "KEYHAVEN_TEST_ROOT is pkcs11, and SoftHSM2 is not installed".into())
+}
+
+/// Makes a token, and gives the environment in which it is found.
+fn token(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+    let failed = |error: std::io::Error| format!("a token of SoftHSM2: {error}");
+    let (tokens, config) = (folder.join("tokens"), folder.join("softhsm2.conf"));
+    fs::create_dir(&tokens).map_err(failed)?;
+    let text = format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display());
+    fs::write(&config, text).map_err(failed)?;
+    let config = config.display().to_string();
+    let made = Command::new("softhsm2-util")
+        .args(["--init-token", "--free", "--label", TOKEN, "--so-pin", "12345678", "--pin", PIN])
+        .env("SOFTHSM2_CONF", &config)
+        .output()
+        .map_err(failed)?;
+    if !made.status.success() {
+        return Err(format!("softhsm2-util: {}", String::from_utf8_lossy(&made.stderr)));
+    }
+    Ok(vec![("SOFTHSM2_CONF", config), ("KEYHAVEN_PIN", PIN.into())])
+}
+
 /// The program: `KEYHAVEN_BIN`, or what cargo builds beside this test.
 fn program() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("KEYHAVEN_BIN") {
@@ -155,9 +215,10 @@ fn operators(config: &Path) -> Result<()> {
     fs::write(config, text).map_err(failed)
 }
 
-fn run(program: &Path, arguments: &[&str], data: &Path) -> Result<()> {
+fn run(program: &Program, arguments: &[&str], data: &Path) -> Result<()> {
     let words = format!("keyhaven {}", arguments.join(" "));
-    let output = Command::new(program)
+    let output = program
+        .command()
         .args(arguments)
         .arg("--data")
         .arg(data)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::RngParameters;
+
 /// A Date-Time: seconds since 1970-01-01T00:00:00Z (specification 1.4 §9.1.1.4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Date(pub i64);
@@ -38,4 +40,9 @@ impl std::error::Error for EntropyFailed {}
 pub trait Entropy: Send + Sync {
     /// Fills the buffer.
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed>;
+
+    /// What it is.
+    fn parameters(&self) -> RngParameters {
+        RngParameters::UNSPECIFIED
+    }
 }

@@ -19,7 +19,7 @@ use super::run::tls_options;
 use super::seams::{self, Opened, open_root, store_options};
 use super::unseal;
 use super::users::Users;
-use crate::base::{Buffer, Pin};
+use crate::base::{Buffer, Entropy, Pin};
 use crate::gate::identity::{Identity, Passwords, Peer, Rule};
 use crate::gate::open::{OpenError, rotate_root};
 use crate::gate::outbox::{self, Outbox};
@@ -31,7 +31,7 @@ use crate::schedule;
 use crate::serve::{Next, Outcome, Service, SystemClock, SystemEntropy, Turned};
 use crate::store::{Sequence, Sled, Store};
 use crate::vault::NoVault;
-use crate::vault::pkcs11::{Hsm, Resident};
+use crate::vault::pkcs11::{Hsm, HsmEntropy, Resident};
 use crate::vault::root::Root;
 use crate::vault::shares::{Progress, ShareError};
 
@@ -183,6 +183,12 @@ impl KeyService {
             StrangersSetting::Denied => Strangers::Denied,
         };
         let kind = root.kind();
+        let entropy: Arc<dyn Entropy> = match &self.hsm {
+            Some(hsm) => {
+                Arc::new(HsmEntropy::new(hsm.clone()).map_err(|error| CoreError::Open(OpenError::Root(error.into())))?)
+            }
+            None => Arc::new(SystemEntropy),
+        };
         let core = Core::open(Parts {
             store: self.store.clone(),
             root,
@@ -193,7 +199,7 @@ impl KeyService {
             policy: Arc::new(Ownership { strangers, members: config.policy.group_rights.clone().into() }),
             identity: identity(config, self.users.clone()),
             clock: Arc::new(SystemClock),
-            entropy: Arc::new(SystemEntropy),
+            entropy,
             limits: config.limits(),
             settings: Settings {
                 interop: config.policy.interop,

@@ -41,13 +41,13 @@ pub(super) fn digest(hash: H, parts: &[&[u8]]) -> Result<Vec<u8>> {
 }
 
 /// Length of a digest in bytes.
-pub(super) fn digest_length(hash: H) -> Result<usize> {
+pub fn digest_length(hash: H) -> Result<usize> {
     oid(hash)?;
     output_length(hash)
 }
 
 /// DER of `DigestInfo` up to the digest itself (RFC 8017 §9.2, note 1).
-pub(super) fn digest_info_prefix(hash: H) -> Result<Vec<u8>> {
+pub fn digest_info_prefix(hash: H) -> Result<Vec<u8>> {
     let oid = oid(hash)?;
     let (name, digest) = (oid.len() as u8, output_length(hash)? as u8);
     let mut prefix = vec![0x30, name + digest + 8, 0x30, name + 4, 0x06, name];

@@ -13,6 +13,8 @@ use aws_lc_rs::signature::{
     EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, KeyPair, UnparsedPublicKey,
 };
 use pkcs8::ObjectIdentifier;
+use pkcs8::der::asn1::UintRef;
+use pkcs8::der::{Encode, Header, Tag};
 
 use super::curves::{self, Library};
 use super::keys::Input;
@@ -312,6 +314,25 @@ impl EcPrivateKey {
     }
 }
 
+/// A signature as HSMs give it, r and then s, each as long as the order, in DER (RFC 3279 §2.2.3).
+pub fn signature_der(curve: EcCurve, fixed: &[u8]) -> Result<Vec<u8>> {
+    const WRONG: CryptoError = CryptoError::Provider("the form of an ECDSA signature");
+    if fixed.len() != 2 * curve.field_bytes() {
+        return Err(WRONG);
+    }
+    let (r, s) = fixed.split_at(curve.field_bytes());
+    let encode = || {
+        let numbers = [UintRef::new(r)?, UintRef::new(s)?];
+        let length = (numbers[0].encoded_len()? + numbers[1].encoded_len()?)?;
+        let mut der = Vec::new();
+        Header::new(Tag::Sequence, length).encode(&mut der)?;
+        numbers.iter().try_for_each(|number| number.encode(&mut der))?;
+        Ok::<_, pkcs8::der::Error>(der)
+    };
+    let der = encode().map_err(|_| WRONG)?;
+    if curve == EcCurve::Secp256k1 { low_s(&der) } else { Ok(der) }
+}
+
 /// The users of secp256k1 take only the smaller of the two values of s that are equally right.
 fn low_s(signature: &[u8]) -> Result<Vec<u8>> {
     let signature = k256::ecdsa::Signature::from_der(signature).map_err(|_| CryptoError::Provider("k256"))?;
@@ -373,6 +394,17 @@ mod tests {
     }
 
     /// The trick of `fit` against a library that needs none.
+    #[test]
+    fn signatures_of_fixed_length_become_der() {
+        for curve in EcCurve::ALL {
+            let length = curve.field_bytes();
+            let mut fixed = vec![0; 2 * length];
+            (fixed[length - 1], fixed[length], fixed[2 * length - 1]) = (0x80, 0, 7);
+            assert_eq!(signature_der(curve, &fixed).unwrap(), [0x30, 7, 2, 2, 0, 0x80, 2, 1, 7], "{curve:?}");
+            assert!(signature_der(curve, &fixed[1..]).is_err());
+        }
+    }
+
     #[test]
     fn the_other_library_agrees_on_every_hash() {
         macro_rules! compare {

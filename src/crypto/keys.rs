@@ -68,7 +68,7 @@ pub enum Input<'a> {
 
 impl Input<'_> {
     /// The digest; one made by the client must have the length of its hash.
-    pub(super) fn digest(self, hash: HashingAlgorithm) -> Result<Vec<u8>> {
+    pub fn digest(self, hash: HashingAlgorithm) -> Result<Vec<u8>> {
         match self {
             Self::Message(message) => digest(hash, &[message]),
             Self::Digest(given) if given.len() == digest_length(hash)? => Ok(given.to_vec()),

@@ -4,7 +4,8 @@
 
 mod curves;
 pub mod dh;
-mod digest_info;
+pub mod digest_info;
+pub mod drbg;
 pub mod dsa;
 pub mod ec;
 pub mod ed;

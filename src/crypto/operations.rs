@@ -1,6 +1,6 @@
 //! What Cryptographic Parameters mean for an asymmetric key: one call for each operation, whatever the key is.
 
-use super::keys::{Input, PrivateKey, PublicKey};
+use super::keys::{Input, PrivateKey, PublicKey, is_ec};
 use super::quantum::{Form, QuantumSafe, Randomness};
 use super::rsa::{RsaEncryption, RsaSignature, SoftwareRsa};
 use super::{CryptoError, Result};
@@ -41,6 +41,40 @@ pub struct AsymmetricParameters<'a> {
     pub external_mu: bool,
 }
 
+/// What the parameters of a signature depend on. The attributes of an object say it as well as its key does, which may
+/// be in an HSM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyFacts {
+    algorithm: CryptographicAlgorithm,
+    length: i32,
+}
+
+impl KeyFacts {
+    /// Of a Cryptographic Algorithm and a Cryptographic Length.
+    pub fn new(algorithm: CryptographicAlgorithm, length: i32) -> Self {
+        Self { algorithm: if is_ec(algorithm) { CryptographicAlgorithm::EC } else { algorithm }, length }
+    }
+
+    /// Cryptographic Algorithm; EC for any use of a prime curve.
+    pub fn algorithm(self) -> CryptographicAlgorithm {
+        self.algorithm
+    }
+
+    /// Cryptographic Length in bits.
+    pub fn length(self) -> i32 {
+        self.length
+    }
+
+    /// The hash that the key signs with if nothing names one.
+    fn usual_hash(self) -> HashingAlgorithm {
+        match (self.algorithm, self.length) {
+            (CryptographicAlgorithm::EC, 384) => HashingAlgorithm::SHA_384,
+            (CryptographicAlgorithm::EC, 521) => HashingAlgorithm::SHA_512,
+            _ => HashingAlgorithm::SHA_256,
+        }
+    }
+}
+
 /// Each Digital Signature Algorithm: key, hash, padding. MD2 and MD5 are refused as unknown hashes.
 const SIGNATURES: &[(
     DigitalSignatureAlgorithm,
@@ -75,7 +109,7 @@ const SIGNATURES: &[(
 
 impl<'a> AsymmetricParameters<'a> {
     /// Hash and padding of a signature by a key, after the Digital Signature Algorithm had its say.
-    fn signature(&self, key: &PublicKey) -> Result<(HashingAlgorithm, Option<PaddingMethod>)> {
+    pub fn signature(&self, key: KeyFacts) -> Result<(HashingAlgorithm, Option<PaddingMethod>)> {
         const CLASH: CryptoError =
             CryptoError::BadParameters("Digital Signature Algorithm against the other fields or the key");
         let (hash, padding) = match self.signature {
@@ -84,7 +118,7 @@ impl<'a> AsymmetricParameters<'a> {
                 let row = SIGNATURES.iter().find(|row| row.0 == signature);
                 let (_, algorithm, hash, padding) =
                     row.ok_or(CryptoError::Unsupported("Digital Signature Algorithm"))?;
-                let clash = key.algorithm() != *algorithm
+                let clash = key.algorithm != *algorithm
                     || (hash.is_some() && self.hash.is_some() && *hash != self.hash)
                     || (padding.is_some() && self.padding.is_some() && *padding != self.padding);
                 if clash {
@@ -93,18 +127,21 @@ impl<'a> AsymmetricParameters<'a> {
                 (hash.or(self.hash), padding.or(self.padding))
             }
         };
-        Ok((hash.unwrap_or_else(|| usual_hash(key)), padding))
+        Ok((hash.unwrap_or_else(|| key.usual_hash()), padding))
     }
 
     /// The hash whose digest a signature by this key is made of; None where the data itself is signed.
-    pub fn signed_digest(&self, key: &PublicKey) -> Result<Option<HashingAlgorithm>> {
-        match key {
-            PublicKey::Rsa(_) | PublicKey::Ec(_) | PublicKey::Dsa(_) => self.signature(key).map(|(hash, _)| Some(hash)),
+    pub fn signed_digest(&self, key: KeyFacts) -> Result<Option<HashingAlgorithm>> {
+        match key.algorithm {
+            CryptographicAlgorithm::RSA | CryptographicAlgorithm::EC | CryptographicAlgorithm::DSA => {
+                self.signature(key).map(|(hash, _)| Some(hash))
+            }
             _ => Ok(None),
         }
     }
 
-    fn rsa_signature(&self, key: &PublicKey) -> Result<RsaSignature> {
+    /// How an RSA key signs.
+    pub fn rsa_signature(&self, key: KeyFacts) -> Result<RsaSignature> {
         let (hash, padding) = self.signature(key)?;
         match padding.unwrap_or(PaddingMethod::PSS) {
             PaddingMethod::PKCS1V1_5 => Ok(RsaSignature::Pkcs1v15 { hash }),
@@ -122,7 +159,8 @@ impl<'a> AsymmetricParameters<'a> {
         }
     }
 
-    fn rsa_encryption(&self) -> Result<RsaEncryption<'a>> {
+    /// How is encrypted to an RSA key.
+    pub fn rsa_encryption(&self) -> Result<RsaEncryption<'a>> {
         let hash = self.hash.unwrap_or(HashingAlgorithm::SHA_256);
         match self.padding.unwrap_or(PaddingMethod::OAEP) {
             PaddingMethod::OAEP => {
@@ -167,10 +205,10 @@ impl PrivateKey {
         input: Input<'_>,
         software: SoftwareRsa,
     ) -> Result<Vec<u8>> {
-        let public = self.public();
-        let (hash, _) = parameters.signature(&public)?;
+        let facts = self.public().facts();
+        let (hash, _) = parameters.signature(facts)?;
         match self {
-            Self::Rsa(key) => key.sign(parameters.rsa_signature(&public)?, input, software),
+            Self::Rsa(key) => key.sign(parameters.rsa_signature(facts)?, input, software),
             Self::Ec(key) => key.sign(hash, input),
             Self::Dsa(key) => key.sign(hash, input),
             Self::Ed25519(key) => key.sign(message(input)?),
@@ -205,11 +243,16 @@ impl PrivateKey {
 }
 
 impl PublicKey {
+    /// What the parameters of a signature depend on.
+    pub fn facts(&self) -> KeyFacts {
+        KeyFacts::new(self.algorithm(), self.length())
+    }
+
     /// Whether the signature is the key's; an error means that the question makes no sense.
     pub fn verify(&self, parameters: &AsymmetricParameters<'_>, input: Input<'_>, signature: &[u8]) -> Result<bool> {
-        let (hash, _) = parameters.signature(self)?;
+        let (hash, _) = parameters.signature(self.facts())?;
         match self {
-            Self::Rsa(key) => key.verify(parameters.rsa_signature(self)?, input, signature),
+            Self::Rsa(key) => key.verify(parameters.rsa_signature(self.facts())?, input, signature),
             Self::Ec(key) => key.verify(hash, input, signature),
             Self::Dsa(key) => key.verify(hash, input, signature),
             Self::Ed25519(key) => Ok(key.verify(message(input)?, signature)),
@@ -235,15 +278,6 @@ fn message(input: Input<'_>) -> Result<&[u8]> {
     match input {
         Input::Message(message) => Ok(message),
         Input::Digest(_) => Err(CryptoError::BadParameters("this algorithm signs data, not digests")),
-    }
-}
-
-/// The hash that a key signs with if nothing names one.
-fn usual_hash(key: &PublicKey) -> HashingAlgorithm {
-    match key.length() {
-        384 if matches!(key, PublicKey::Ec(_)) => HashingAlgorithm::SHA_384,
-        521 if matches!(key, PublicKey::Ec(_)) => HashingAlgorithm::SHA_512,
-        _ => HashingAlgorithm::SHA_256,
     }
 }
 

@@ -3,8 +3,7 @@
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
 use super::{CryptoError, Result};
-use crate::base::{Entropy, EntropyFailed, KeyBytes};
-use crate::registry::{CryptographicAlgorithm, DRBGAlgorithm, RNGAlgorithm};
+use crate::base::{Entropy, EntropyFailed, KeyBytes, RngParameters};
 
 /// The generator of aws-lc-rs.
 #[derive(Debug, Default)]
@@ -14,29 +13,15 @@ impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
         self.0.fill(buffer).map_err(|_| EntropyFailed)
     }
+
+    fn parameters(&self) -> RngParameters {
+        SYSTEM_RNG
+    }
 }
 
-/// RNG Parameters, told truthfully: AWS-LC draws from a CTR_DRBG over AES-256 (SP 800-90A, no derivation function),
-/// one instance a thread, seeded by the operating system or the CPU.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RngParameters {
-    /// RNG Algorithm.
-    pub algorithm: RNGAlgorithm,
-    /// Cryptographic Algorithm under the generator.
-    pub cipher: CryptographicAlgorithm,
-    /// Cryptographic Length of that algorithm's key, in bits.
-    pub cipher_length: i32,
-    /// DRBG Algorithm.
-    pub drbg: DRBGAlgorithm,
-}
-
-/// What [`SystemEntropy`] is.
-pub const SYSTEM_RNG: RngParameters = RngParameters {
-    algorithm: RNGAlgorithm::DRBG,
-    cipher: CryptographicAlgorithm::AES,
-    cipher_length: 256,
-    drbg: DRBGAlgorithm::CTR,
-};
+/// What the generator of AWS-LC is, from which key pairs come whatever the server's own is: one CTR_DRBG over AES-256 a
+/// thread (SP 800-90A, no derivation function), seeded by the operating system or the CPU.
+pub const SYSTEM_RNG: RngParameters = RngParameters::CTR_DRBG;
 
 /// RNG Seed: how many of the client's bytes were used. None: the generator takes no seed from outside, and a client
 /// must not read that as an error (2.1 §6.1.50).

@@ -43,18 +43,19 @@ pub fn unwrap(parameters: &Parameters, kek: &[u8], iv: Option<&[u8]>, wrapped: &
         Some(BlockCipherMode::NISTKeyWrap) => nist_unwrap(kek, wrapped),
         Some(BlockCipherMode::AESKeyWrapPadding) => nist_unwrap_padded(kek, wrapped),
         _ => {
-            let (data, tag) = match symmetric::tag_length(parameters)? {
-                None => (wrapped, None),
-                Some(length) => {
-                    let at = wrapped.len().checked_sub(length).ok_or(CryptoError::BadData("shorter than its tag"))?;
-                    let (data, tag) = wrapped.split_at(at);
-                    (data, Some(tag))
-                }
-            };
+            let (data, tag) = without_tag(parameters, wrapped)?;
             let key = symmetric::decrypt(parameters, kek, iv, &[], data, tag)?;
             Ok(KeyBytes::copy_from(&key))
         }
     }
+}
+
+/// A wrapped key and the tag after it, in modes that have one.
+pub fn without_tag<'w>(parameters: &Parameters, wrapped: &'w [u8]) -> Result<(&'w [u8], Option<&'w [u8]>)> {
+    let Some(length) = symmetric::tag_length(parameters)? else { return Ok((wrapped, None)) };
+    let at = wrapped.len().checked_sub(length).ok_or(CryptoError::BadData("shorter than its tag"))?;
+    let (data, tag) = wrapped.split_at(at);
+    Ok((data, Some(tag)))
 }
 
 /// Runs `$then` with `$kw` as the keyed algorithm `$Kw` for the length of `$kek`.

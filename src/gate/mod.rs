@@ -16,6 +16,8 @@ pub mod open;
 pub mod outbox;
 pub mod policy;
 #[cfg(test)]
+mod resident_tests;
+#[cfg(test)]
 mod service_tests;
 #[cfg(test)]
 mod session_tests;

@@ -17,8 +17,8 @@ use crate::registry::{
 };
 use crate::store::Memory;
 use crate::ttlv::{Item, Writer, check};
-use crate::vault::NoVault;
 use crate::vault::root::SoftRoot;
+use crate::vault::{KeyVault, NoVault};
 
 /// The clock of a test.
 struct TestClock(AtomicI64);
@@ -61,12 +61,21 @@ impl TestServer {
 
     /// The same with other settings.
     pub(crate) fn with(settings: Settings, limits: Limits) -> Self {
+        Self::made(settings, limits, Arc::new(NoVault))
+    }
+
+    /// One whose keys may be in a vault.
+    pub(crate) fn with_vault(vault: Arc<dyn KeyVault>) -> Self {
+        Self::made(Settings::default(), Limits::default(), vault)
+    }
+
+    fn made(settings: Settings, limits: Limits, vault: Arc<dyn KeyVault>) -> Self {
         let key = KeyBytes::new(vec![7; 32]);
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000)));
         let core = Core::open(Parts {
             store: Arc::new(Memory::new()),
             root: Arc::new(SoftRoot::from_key("test", &key, Box::new(SystemEntropy::default())).unwrap()),
-            vault: Arc::new(NoVault),
+            vault,
             policy: Arc::new(Ownership::default()),
             identity: Identity::new(Vec::new(), Vec::new(), Arc::new(NoPasswords)),
             clock: clock.clone(),

@@ -79,6 +79,19 @@ impl Transaction {
         keep.body(object, &mut self.seen)
     }
 
+    /// The name of an object's key in the vault as this transaction sees it, if its material is there.
+    pub fn resident_key(&self, object: &ManagedObject) -> Option<Box<[u8]>> {
+        let layers = self.item.iter().rev().chain(self.batch.iter().rev());
+        for staged in layers.filter(|staged| staged.kept.object.id == object.id) {
+            match &staged.body {
+                BodyChange::Keep => {}
+                BodyChange::Resident(name) => return Some(name.clone()),
+                BodyChange::Erase | BodyChange::Set(_) => return None,
+            }
+        }
+        super::resident_key(object).map(Into::into)
+    }
+
     /// Stages an object. `kept` is what `load` gave, changed; or a new object with no version.
     pub fn save(&mut self, keep: &Keep, kept: Kept, body: BodyChange) -> Result<(), KeepError> {
         self.put(keep, kept, body, false)

@@ -56,7 +56,18 @@ impl StorageMasks {
 
     /// Whether one of the masks is satisfied "in its entirety (all bits match)" by where this server keeps keys.
     pub fn check(masks: Option<&Self>, unavailable: ResultReason) -> Result<()> {
-        let here = super::query::storage_mask().0;
+        Self::check_in(super::query::storage_mask().0, masks, unavailable)
+    }
+
+    /// The same for the replacement of an object, which lies where the object does.
+    pub fn check_beside(cx: &Cx<'_>, old: &Object, masks: Option<&Self>, unavailable: ResultReason) -> Result<()> {
+        match cx.resident_key(old) {
+            Some(_) => Self::check_in(resident::HARDWARE.0, masks, unavailable),
+            None => Self::check(masks, unavailable),
+        }
+    }
+
+    fn check_in(here: u32, masks: Option<&Self>, unavailable: ResultReason) -> Result<()> {
         match masks {
             Some(asked) if !asked.masks.is_empty() && !asked.masks.iter().any(|mask| mask.0 & !here == 0) => {
                 Err(Error::new(unavailable, "none of the Protection Storage Masks is what this server can give"))
@@ -115,7 +126,7 @@ impl Op for Create {
         let mut attributes = requested(cx, request.attributes, object_type)?;
         let bits = key_bits(&mut attributes, object_type, cx)?;
         if object_type == ObjectType::SymmetricKey && resident::wanted(cx, &attributes, &[request.storage.as_ref()])? {
-            let id = resident::create(cx, attributes, bits)?;
+            let id = resident::create(cx, attributes)?;
             cx.answer(UniqueIdentifier::Create, &id);
             return Ok(Response { object_type, id });
         }

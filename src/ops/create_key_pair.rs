@@ -98,25 +98,11 @@ impl Op for CreateKeyPair {
 }
 
 /// The private key is made in the HSM; the public key is a sealed record as any other.
-fn resident_pair(cx: &mut Cx<'_>, spec: &KeySpec, mut private: Attributes, mut public: Attributes) -> Result<Response> {
-    let (mut private_key, made, key) = resident::pair(cx, spec, &mut private)?;
-    let asked = public.get(attr::KEY_FORMAT_TYPE);
-    public.remove_all(attr::KEY_FORMAT_TYPE.tag());
-    let (format, body) = resident::public_body(&key, asked)?;
-    let bits = key.length();
-    for attributes in [&mut private, &mut public] {
-        attributes.set(attr::CRYPTOGRAPHIC_LENGTH, bits);
-    }
-    let mut public_key = cx.new_object(ObjectType::PublicKey)?;
-    public_key.material.format = Some(format);
-    furnish(cx, &mut private_key, private, None, Origin::Generated)?;
-    furnish(cx, &mut public_key, public, Some(&body), Origin::Generated)?;
-    link(&mut private_key, Tag::PublicKeyLink, &public_key.id);
-    link(&mut public_key, Tag::PrivateKeyLink, &private_key.id);
-    cx.may_create(&private_key)?;
-    cx.may_create(&public_key)?;
-    let public = cx.save_with(public_key, Some(body))?;
-    let private = cx.save_resident(private_key, &made.id)?;
+fn resident_pair(cx: &mut Cx<'_>, spec: &KeySpec, private: Attributes, public: Attributes) -> Result<Response> {
+    let halves = (cx.new_object(ObjectType::PrivateKey)?, cx.new_object(ObjectType::PublicKey)?);
+    let made = resident::pair(cx, spec, (halves.0, private), (halves.1, public))?;
+    let public = cx.save_with(made.public, Some(made.body))?;
+    let private = cx.save_resident(made.private, &made.key)?;
     cx.answer(UniqueIdentifier::CreateKeyPairPublicKey, &public);
     cx.answer(UniqueIdentifier::CreateKeyPairPrivateKey, &private);
     Ok(Response { private, public })

@@ -375,6 +375,11 @@ impl<'a> Cx<'a> {
         self.stage(object, body.map_or(BodyChange::Keep, BodyChange::Set))
     }
 
+    /// The name of the object's key in the vault, if its material is there.
+    pub fn resident_key(&self, object: &Object) -> Option<KeyId> {
+        self.transaction.resident_key(object).map(|name| KeyId::from_bytes(&name))
+    }
+
     /// Stages an object whose material was made in the vault.
     pub fn save_resident(&mut self, object: Object, key: &KeyId) -> Result<Id> {
         self.stage(object, BodyChange::Resident(key.bytes().into()))
@@ -438,7 +443,7 @@ impl<'a> Cx<'a> {
 
     /// A key in the vault is erased there after the commit, which takes as long as the vault takes.
     fn block_to_erase(&self, object: &Object) -> Result<()> {
-        if crate::keep::resident_key(object).is_some() { self.block() } else { Ok(()) }
+        if self.resident_key(object).is_some() { self.block() } else { Ok(()) }
     }
 
     /// Stages that the object vanishes with all that is known of it.
@@ -471,6 +476,14 @@ impl<'a> Cx<'a> {
             .map_err(|refusal| refusal.into_error(self.version))?;
         debug_assert_eq!(permit.id(), &*object.id);
         Ok(self.transaction.body(&self.services.keep, object)?)
+    }
+
+    /// The name of an object's key in the vault, to leave the server wrapped by another key there. The permit is the check.
+    pub fn release_resident(&self, object: &Object, release: Release) -> Result<Option<KeyId>> {
+        let Some(key) = self.resident_key(object) else { return Ok(None) };
+        ExportPermit::new(object, release, self.caller, &*self.services.policy)
+            .map_err(|refusal| refusal.into_error(self.version))?;
+        Ok(Some(key))
     }
 
     /// The body of an object, to be used inside the server. The caller has its rights from `object`.

@@ -2,18 +2,18 @@
 //! before its tag is verified.
 
 use super::encrypt::{has_tag_field, no_iv, not_late, whole_only};
-use super::streams::{Part, Work, data_of};
+use super::streams::{Opening, Part, Work, data_of};
 use super::using::data::{DataRef, Shown};
 use super::using::parameters::{Requested, of_cipher, of_pair};
 use super::using::{Key, Using, begin, block_for, go_on, permit, software};
 use super::{Cx, Op};
 use crate::base::{Buffer, Result};
 use crate::crypto::CryptoError;
-use crate::crypto::symmetric::{self, Decryption};
+use crate::crypto::symmetric::{self, Decryption, Elsewhere};
 use crate::model::usage::Use;
 use crate::proto::id::{Id, IdRef};
 use crate::proto::wire::structure;
-use crate::registry::Data;
+use crate::registry::{Data, ObjectType};
 
 /// Decrypt.
 pub struct Decrypt;
@@ -56,26 +56,48 @@ impl Op for Decrypt {
         let (id, plain) = match part {
             Part::Next(token) | Part::Last(token) => {
                 not_late(request.additional)?;
+                let held = if part.ends() { using.collected_for(cx)? } else { None };
                 let id = using.charge(cx, data.len(), part)?;
-                (id, go_on(cx, token, &data, request.tag, part.ends())?.data)
+                let output = go_on(cx, token, &data, request.tag, part.ends())?;
+                let plain = match held {
+                    Some(key) => {
+                        let Opening { iv, additional } = using.opening();
+                        let given = Given { iv: iv.as_deref(), additional, tag: output.check.as_deref() };
+                        cipher(cx, &using, &Key::Token(key), given, &output.data)?
+                    }
+                    None => output.data,
+                };
+                (id, plain)
             }
             Part::Whole | Part::First => {
                 let key = using.key(cx)?;
                 let id = using.charge(cx, data.len(), part)?;
                 let plain = match key {
-                    Key::Secret(key) if part == Part::Whole => cipher(cx, &using, key.expose(), &request, &data)?,
+                    Key::Secret(_) if part == Part::Whole => cipher(cx, &using, &key, Given::of(&request), &data)?,
                     Key::Secret(key) => {
                         let work = stream(cx, &using, key.expose(), &request)?;
                         let (output, token) = begin(cx, using.facts(), work, &data, request.tag)?;
                         correlation = Some(token);
                         output.data
                     }
-                    Key::Private(key) => {
+                    Key::Token(_) if using.object.object_type != ObjectType::PrivateKey => {
+                        if part == Part::Whole {
+                            cipher(cx, &using, &key, Given::of(&request), &data)?
+                        } else {
+                            correlation = Some(collect(cx, &using, &request, &data)?);
+                            Buffer::default()
+                        }
+                    }
+                    Key::Private(_) | Key::Token(_) => {
                         whole_only(part)?;
                         no_iv(request.iv, request.additional)?;
-                        let mut plain = Buffer::default();
-                        plain.extend(key.decrypt(&of_pair(&using.parameters), &data, software(cx))?.expose());
-                        plain
+                        let parameters = of_pair(&using.parameters);
+                        let plain = match &key {
+                            Key::Token(key) => key.decrypt_with_private(cx, &parameters, &data)?,
+                            Key::Private(key) => key.decrypt(&parameters, &data, software(cx))?,
+                            _ => return using.wrong_key(),
+                        };
+                        Buffer::copy_from(plain.expose())
                     }
                     Key::Public(_) => return using.wrong_key(),
                 };
@@ -89,15 +111,41 @@ impl Op for Decrypt {
     }
 }
 
-fn cipher(cx: &Cx<'_>, using: &Using, key: &[u8], request: &Request<'_>, data: &[u8]) -> Result<Buffer> {
+/// What a ciphertext came with.
+struct Given<'a> {
+    iv: Option<&'a [u8]>,
+    additional: &'a [u8],
+    tag: Option<&'a [u8]>,
+}
+
+impl<'a> Given<'a> {
+    fn of(request: &Request<'a>) -> Self {
+        Self { iv: request.iv, additional: request.additional.unwrap_or_default(), tag: request.tag }
+    }
+}
+
+fn cipher(cx: &Cx<'_>, using: &Using, key: &Key, given: Given<'_>, data: &[u8]) -> Result<Buffer> {
     let parameters = checked(cx, using)?;
-    let (mut data, mut tag) = (data, request.tag);
+    let (mut data, mut tag) = (data, given.tag);
     if let Some(length) = tag_in_data(cx, &parameters)? {
         let text = data.len().checked_sub(length).ok_or(CryptoError::BadData("shorter than its tag"))?;
         let (front, end) = data.split_at(text);
         (data, tag) = (front, Some(end));
     }
-    Ok(symmetric::decrypt(&parameters, key, request.iv, request.additional.unwrap_or_default(), data, tag)?)
+    match key {
+        Key::Secret(key) => Ok(symmetric::decrypt(&parameters, key.expose(), given.iv, given.additional, data, tag)?),
+        Key::Token(key) => key.decrypt(cx, &parameters, given.iv, given.additional, data, tag),
+        Key::Private(_) | Key::Public(_) => using.wrong_key(),
+    }
+}
+
+/// Begins a stream whose parts are collected for a key in the HSM.
+fn collect(cx: &mut Cx<'_>, using: &Using, request: &Request<'_>, data: &[u8]) -> Result<Vec<u8>> {
+    let additional = request.additional.unwrap_or_default();
+    // What does not fit together is refused with the first part.
+    Elsewhere::decryption(&checked(cx, using)?, request.iv, additional)?;
+    let opening = Opening { iv: request.iv.map(<[u8]>::to_vec), additional: additional.to_vec() };
+    Ok(begin(cx, using.facts_with(opening), Work::Collect(Buffer::default()), data, request.tag)?.1)
 }
 
 fn stream(cx: &Cx<'_>, using: &Using, key: &[u8], request: &Request<'_>) -> Result<Work> {

@@ -1,12 +1,12 @@
 //! Encrypt: data is encrypted with a key of the server, whole or in parts (1.2 §4.29, 2.1 §6.1.17).
 
-use super::streams::{Part, Work, data_of};
+use super::streams::{Opening, Part, Work, data_of};
 use super::using::data::{DataRef, Shown};
 use super::using::parameters::{Requested, of_cipher, of_pair};
-use super::using::{Key, Using, begin, block_for, go_on, permit};
+use super::using::{Key, TokenKey, Using, begin, block_for, go_on, permit};
 use super::{Cx, Op};
 use crate::base::{Buffer, Error, Result};
-use crate::crypto::symmetric::{self, Encryption};
+use crate::crypto::symmetric::{self, Elsewhere, Encryption};
 use crate::model::usage::Use;
 use crate::proto::id::{Id, IdRef};
 use crate::proto::wire::structure;
@@ -54,9 +54,17 @@ impl Op for Encrypt {
         let id = match part {
             Part::Next(token) | Part::Last(token) => {
                 not_late(request.additional)?;
+                let held = if part.ends() { using.collected_for(cx)? } else { None };
                 let id = using.charge(cx, data.len(), part)?;
                 let output = go_on(cx, token, &data, None, part.ends())?;
-                answer = Answer { data: output.data, tag: output.tag, ..answer };
+                answer = match held {
+                    Some(key) => {
+                        let Opening { iv, additional } = using.opening();
+                        let sealed = in_token(cx, &using, &key, iv.as_deref(), additional, &output.data)?;
+                        Answer { data: sealed.data, tag: sealed.tag, ..answer }
+                    }
+                    None => Answer { data: output.data, tag: output.tag, ..answer },
+                };
                 id
             }
             Part::Whole | Part::First => {
@@ -71,6 +79,7 @@ impl Op for Encrypt {
                         sealed.extend(&key.encrypt(&of_pair(&using.parameters), &data)?);
                         Answer { data: sealed, ..answer }
                     }
+                    Key::Token(key) => token_cipher(cx, &using, &key, &request, &data, part)?,
                     Key::Private(_) => return using.wrong_key(),
                 };
                 id
@@ -123,6 +132,43 @@ fn cipher(
     let iv = work.iv().map(<[u8]>::to_vec);
     let (output, correlation) = begin(cx, using.facts(), Work::Encrypt(work), data, None)?;
     Ok(Answer { data: output.data, iv, correlation: Some(correlation), tag: None })
+}
+
+/// With a key in the HSM. Parts are collected: a session of the HSM is not held between requests.
+fn token_cipher(
+    cx: &mut Cx<'_>,
+    using: &Using,
+    key: &TokenKey,
+    request: &Request<'_>,
+    data: &[u8],
+    part: Part,
+) -> Result<Answer> {
+    let additional = request.additional.unwrap_or_default();
+    if part == Part::Whole {
+        let output = in_token(cx, using, key, request.iv, additional, data)?;
+        return Ok(Answer { data: output.data, iv: output.iv, tag: output.tag, correlation: None });
+    }
+    let parameters = of_cipher(&using.object, &using.parameters)?;
+    // What does not fit together is refused with the first part.
+    let work = Elsewhere::encryption(&parameters, request.iv, additional, &*cx.services.entropy)?;
+    let made = work.iv_made().map(<[u8]>::to_vec);
+    let iv = made.clone().or_else(|| request.iv.map(<[u8]>::to_vec));
+    let facts = using.facts_with(Opening { iv, additional: additional.to_vec() });
+    let (_, correlation) = begin(cx, facts, Work::Collect(Buffer::default()), data, None)?;
+    Ok(Answer { iv: made, correlation: Some(correlation), ..Answer::default() })
+}
+
+fn in_token(
+    cx: &Cx<'_>,
+    using: &Using,
+    key: &TokenKey,
+    iv: Option<&[u8]>,
+    additional: &[u8],
+    data: &[u8],
+) -> Result<symmetric::Output> {
+    let parameters = of_cipher(&using.object, &using.parameters)?;
+    permit(cx, symmetric::standing(parameters.algorithm))?;
+    key.encrypt(cx, &parameters, iv, additional, data)
 }
 
 /// RSA takes all of its data at once.

@@ -3,10 +3,11 @@
 
 use aws_lc_rs::digest;
 
-use super::query::{rng_parameters, storage_mask};
+use super::query::storage_mask;
 use super::{Cx, Object};
-use crate::base::{Error, Field, Result, Value};
+use crate::base::{Error, Field, Result, RngParameters, Value};
 use crate::crypto::formats::{Encoded, Hint, Material as KeyMaterial};
+use crate::crypto::random::SYSTEM_RNG;
 use crate::crypto::{formats, keys};
 use crate::model::lifecycle::{Dates, Lifecycle, has_states};
 use crate::model::object::{Fields, class_of};
@@ -26,6 +27,8 @@ use crate::ttlv::Writer;
 pub enum Origin {
     /// The server made it.
     Generated,
+    /// The HSM made it.
+    Resident,
     /// A client brought it.
     Registered,
     /// It was made elsewhere, and put together here from its parts or its encapsulation.
@@ -205,9 +208,18 @@ impl ServerAttributes<'_> {
     fn set_all(mut self, cx: &Cx<'_>, origin: Origin) -> Result<()> {
         let cryptographic = !matches!(self.object_type, ObjectType::OpaqueObject | ObjectType::Template)
             && class_of(self.object_type) == ObjectClass::User;
-        if origin == Origin::Generated {
+        let generator = match origin {
+            Origin::Registered => None,
+            Origin::Resident => Some(RngParameters::UNSPECIFIED),
+            // The library that makes key pairs has a generator of its own.
+            Origin::Generated if matches!(self.object_type, ObjectType::PrivateKey | ObjectType::PublicKey) => {
+                Some(SYSTEM_RNG)
+            }
+            Origin::Generated => Some(cx.services.entropy.parameters()),
+        };
+        if let Some(generator) = generator {
             self.attributes.set(attr::ORIGINAL_CREATION_DATE, cx.now);
-            self.generator()?;
+            self.generated_by(generator.value())?;
         }
         if let Some(mask) = default_mask(self.object_type) {
             self.default_to(attr::CRYPTOGRAPHIC_USAGE_MASK, mask);
@@ -235,8 +247,7 @@ impl ServerAttributes<'_> {
 
     /// "The server SHALL use a random number generator that matches one of the Random Number Generator attributes"
     /// or fail the request (2.1 §4.46). An algorithm of Unspecified asks for nothing.
-    fn generator(&mut self) -> Result<()> {
-        let ours = rng_parameters();
+    fn generated_by(&mut self, ours: Value) -> Result<()> {
         let matches = |asked: &Value| {
             let Value::Structure(fields) = asked else { return false };
             fields.iter().all(|field| {

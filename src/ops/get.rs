@@ -13,6 +13,7 @@ use crate::proto::objects::{Body, BodyKind, ObjectAnswer};
 use crate::proto::wire::{Write, structure};
 use crate::registry::{KeyCompressionType, KeyFormatType, KeyWrapType, ObjectType, ResultReason, Tag, Version};
 use crate::ttlv::Writer;
+use crate::vault::KeyId;
 
 /// Get.
 pub struct Get;
@@ -70,6 +71,9 @@ pub fn delivered(cx: &mut Cx<'_>, object: &Object, request: &Request<'_>) -> Res
         None if kept_wrapped && !unwraps => unwrapping::release_as_registered(object),
         None => Release::Plain,
     };
+    if let Some(key) = cx.release_resident(object, release)? {
+        return in_token(cx, object, &key, request, answer);
+    }
     let Some(mut body) = cx.release(object, release)? else {
         if object.object_type == ObjectType::Template {
             return Ok(answer);
@@ -90,6 +94,33 @@ pub fn delivered(cx: &mut Cx<'_>, object: &Object, request: &Request<'_>) -> Res
     if let Some(wrapping) = &request.wrapping {
         wrapping.apply(cx, object, &mut answer)?;
     }
+    Ok(answer)
+}
+
+/// A key of the HSM leaves it wrapped by another key there, and in the one form that it has there.
+fn in_token(
+    cx: &mut Cx<'_>,
+    object: &Object,
+    key: &KeyId,
+    request: &Request<'_>,
+    mut answer: ObjectAnswer,
+) -> Result<ObjectAnswer> {
+    let Some(wrapping) = &request.wrapping else {
+        return Err(Error::new(
+            ResultReason::Sensitive,
+            "a key in the HSM leaves it only wrapped by another key of the HSM",
+        ));
+    };
+    // C_WrapKey wraps private keys in their PKCS#8 form (PKCS#11 3.0 §5.18.3).
+    let format = match object.object_type {
+        ObjectType::PrivateKey => KeyFormatType::PKCS_8,
+        _ => KeyFormatType::Raw,
+    };
+    if request.compression.is_some() || request.format.is_some_and(|asked| asked != format) {
+        return unsupported_format(request.format, object).map(|_| answer);
+    }
+    answer.material.format = Some(format);
+    wrapping.apply_in_token(cx, key, &mut answer)?;
     Ok(answer)
 }
 

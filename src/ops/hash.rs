@@ -1,6 +1,6 @@
 //! Hash: a digest of data, whole or in parts, without any key (1.2 §4.37, 2.1 §6.1.24).
 
-use super::streams::{Facts, Part, Work, data_of};
+use super::streams::{Facts, Opening, Part, Work, data_of};
 use super::using::data::{DataRef, Shown};
 use super::using::parameters::Requested;
 use super::using::{begin, block_for, facts, go_on, permit};
@@ -51,7 +51,8 @@ impl Op for Hash {
                     work.update(&data);
                     digest = Some(work.finish());
                 } else {
-                    let facts = Facts { key: Box::default(), parameters: request.parameters.0 };
+                    let facts =
+                        Facts { key: Box::default(), parameters: request.parameters.0, opening: Opening::default() };
                     correlation = Some(begin(cx, facts, Work::Hash(work), &data, None)?.1);
                 }
             }

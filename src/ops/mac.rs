@@ -1,11 +1,11 @@
 //! MAC: a message authentication code with a key of the server, whole or in parts (1.2 §4.33, 2.1 §6.1.32).
 
-use super::streams::{Part, Work, data_of};
+use super::streams::{Output, Part, Work, data_of};
 use super::using::data::{DataRef, Shown};
 use super::using::parameters::Requested;
-use super::using::{Key, Using, begin, block_for, go_on, permit};
+use super::using::{Key, TokenKey, Using, begin, block_for, go_on, permit};
 use super::{Cx, Op};
-use crate::base::{KeyBytes, Result};
+use crate::base::{Buffer, Result};
 use crate::crypto::CryptoError;
 use crate::crypto::mac::{Mac, MacAlgorithm};
 use crate::model::attr;
@@ -51,20 +51,20 @@ impl Op for MAC {
         let (mut correlation, mut mac) = (None, None);
         let id = match part {
             Part::Whole | Part::First => {
-                let mut work = start(cx, &using)?;
+                let maker = Maker::new(cx, &using)?;
                 let id = using.charge(cx, data.len(), part)?;
                 if part == Part::Whole {
-                    work.update(&data);
-                    mac = Some(work.finish());
+                    mac = Some(maker.whole(cx, &data)?);
                 } else {
-                    correlation = Some(begin(cx, using.facts(), Work::Mac(work), &data, None)?.1);
+                    correlation = Some(begin(cx, using.facts(), maker.in_parts(), &data, None)?.1);
                 }
                 id
             }
             Part::Next(token) | Part::Last(token) => {
+                let held = if part.ends() { using.collected_for(cx)? } else { None };
                 let id = using.charge(cx, data.len(), part)?;
                 let output = go_on(cx, token, &data, None, part.ends())?;
-                mac = part.ends().then(|| output.data.to_vec());
+                mac = if part.ends() { Some(at_the_end(cx, &using, held, &output)?) } else { None };
                 id
             }
         };
@@ -76,15 +76,52 @@ impl Op for MAC {
     }
 }
 
-/// Begins the MAC that parameters and key ask for.
-pub fn start(cx: &mut Cx<'_>, using: &Using) -> Result<Mac> {
-    let algorithm = algorithm(using)?;
-    permit(cx, algorithm.standing())?;
-    let key: KeyBytes = match using.key(cx)? {
-        Key::Secret(key) => key,
-        _ => return using.wrong_key(),
-    };
-    Ok(Mac::new(algorithm, key.expose())?)
+/// What makes a MAC: the key here, or the one in the HSM.
+pub enum Maker {
+    /// Under way, with a key that is here.
+    Here(Mac),
+    /// By the HSM, of all the data.
+    Token(TokenKey, MacAlgorithm),
+}
+
+impl Maker {
+    /// Begins the MAC that parameters and key ask for.
+    pub fn new(cx: &mut Cx<'_>, using: &Using) -> Result<Self> {
+        let algorithm = algorithm(using)?;
+        permit(cx, algorithm.standing())?;
+        match using.key(cx)? {
+            Key::Secret(key) => Ok(Self::Here(Mac::new(algorithm, key.expose())?)),
+            Key::Token(key) => Ok(Self::Token(key, algorithm)),
+            _ => using.wrong_key(),
+        }
+    }
+
+    /// The MAC of whole data.
+    pub fn whole(self, cx: &Cx<'_>, data: &[u8]) -> Result<Vec<u8>> {
+        match self {
+            Self::Here(mut work) => {
+                work.update(data);
+                Ok(work.finish())
+            }
+            Self::Token(key, algorithm) => key.mac(cx, algorithm, data),
+        }
+    }
+
+    /// What takes the parts of a stream.
+    pub fn in_parts(self) -> Work {
+        match self {
+            Self::Here(work) => Work::Mac(work),
+            Self::Token(..) => Work::Collect(Buffer::default()),
+        }
+    }
+}
+
+/// The MAC at the end of a stream, whose parts were collected if the key is in the HSM.
+pub fn at_the_end(cx: &Cx<'_>, using: &Using, held: Option<TokenKey>, output: &Output) -> Result<Vec<u8>> {
+    match held {
+        Some(key) => key.mac(cx, algorithm(using)?, &output.data),
+        None => Ok(output.data.to_vec()),
+    }
 }
 
 /// The algorithm of the parameters, or else of the key. A key that is made for one HMAC serves no other.

@@ -2,9 +2,9 @@
 
 use subtle::ConstantTimeEq;
 
-use super::mac::start;
+use super::mac::{Maker, at_the_end};
 use super::signature_verify::validity;
-use super::streams::{Part, Work, data_of};
+use super::streams::{Part, data_of};
 use super::using::data::{DataRef, Shown};
 use super::using::parameters::Requested;
 use super::using::{Using, begin, block_for, go_on};
@@ -53,22 +53,23 @@ impl Op for MACVerify {
         let absent = || missing(Tag::MACData, Tag::RequestPayload);
         let id = match part {
             Part::Whole | Part::First => {
-                let mut work = start(cx, &using)?;
+                let maker = Maker::new(cx, &using)?;
                 let id = using.charge(cx, data.len(), part)?;
                 if part == Part::Whole {
-                    work.update(&data);
-                    valid = Some(work.verify(request.mac.ok_or_else(absent)?));
+                    let mac = request.mac.ok_or_else(absent)?;
+                    valid = Some(maker.whole(cx, &data)?.ct_eq(mac).into());
                 } else {
-                    correlation = Some(begin(cx, using.facts(), Work::Mac(work), &data, request.mac)?.1);
+                    correlation = Some(begin(cx, using.facts(), maker.in_parts(), &data, request.mac)?.1);
                 }
                 id
             }
             Part::Next(token) | Part::Last(token) => {
+                let held = if part.ends() { using.collected_for(cx)? } else { None };
                 let id = using.charge(cx, data.len(), part)?;
                 let output = go_on(cx, token, &data, request.mac, part.ends())?;
                 if part.ends() {
                     let mac = output.check.as_deref().ok_or_else(absent)?;
-                    valid = Some(output.data.ct_eq(mac).into());
+                    valid = Some(at_the_end(cx, &using, held, &output)?.ct_eq(mac).into());
                 }
                 id
             }

@@ -1,12 +1,12 @@
 //! Query: what this server is and can do, for the client's version (1.4 §4.25, 2.1 §6.1.40).
 
 use super::{Cx, HANDLERS, Op};
-use crate::base::{Field, Result, Value};
+use crate::base::{Field, Result, RngParameters, Value};
+use crate::crypto::random::SYSTEM_RNG;
 use crate::proto::wire::{Write, missing, structure};
 use crate::registry::{
-    AttestationType, ClientRegistrationMethod, CredentialType, CryptographicAlgorithm, DRBGAlgorithm, DestroyAction,
-    ObjectType, Operation, ProfileName, ProtectionStorageMask, QueryFunction, RNGAlgorithm, RNGMode,
-    ShreddingAlgorithm, Tag, UnwrapMode, Version,
+    AttestationType, ClientRegistrationMethod, CredentialType, DestroyAction, ObjectType, Operation, ProfileName,
+    ProtectionStorageMask, QueryFunction, RNGMode, ShreddingAlgorithm, Tag, UnwrapMode, Version,
 };
 use crate::ttlv::{Item, Writer};
 
@@ -89,7 +89,7 @@ impl Op for Query {
             response.server = Some(ServerInformation);
         }
         if asks(QueryFunction::QueryRNGs) {
-            response.rngs.push(rng_parameters());
+            response.rngs = generators(cx);
         }
         if asks(QueryFunction::QueryProfiles) {
             let known = PROFILES.iter().filter(|profile| profile.known_in(version));
@@ -135,15 +135,12 @@ impl Write for ServerInformation {
     }
 }
 
-/// What the random numbers are: the generator of aws-lc, CTR_DRBG over AES-256 (SP 800-90A), seeded by the
-/// operating system.
-pub fn rng_parameters() -> Value {
-    Value::Structure(vec![
-        Field::new(Tag::RNGAlgorithm, Value::Enumeration(RNGAlgorithm::DRBG.0)),
-        Field::new(Tag::CryptographicAlgorithm, Value::Enumeration(CryptographicAlgorithm::AES.0)),
-        Field::new(Tag::CryptographicLength, Value::Integer(256)),
-        Field::new(Tag::DRBGAlgorithm, Value::Enumeration(DRBGAlgorithm::CTR.0)),
-    ])
+/// The generators that keys come from: the server's own, that of the library which makes key pairs, and the HSM's.
+fn generators(cx: &Cx<'_>) -> Vec<Value> {
+    let mut all = vec![cx.services.entropy.parameters(), SYSTEM_RNG];
+    all.extend(cx.services.vault.offers_keys().then_some(RngParameters::UNSPECIFIED));
+    all.dedup();
+    all.into_iter().map(RngParameters::value).collect()
 }
 
 /// Where software keys lie: in software, on the server's own system.

@@ -2,7 +2,7 @@
 
 use super::create::StorageMasks;
 use super::fresh::{Origin, Parsed, furnish, parse, requested};
-use super::{Cx, Object, Op, certificate, pkcs12, unwrapping};
+use super::{Cx, Object, Op, certificate, pkcs12, resident, unwrapping};
 use crate::base::{Error, Result};
 use crate::crypto::CryptoError;
 use crate::crypto::formats::Hint;
@@ -72,8 +72,7 @@ impl Op for Register {
     type Response = Response;
 
     fn run(request: Request, cx: &mut Cx<'_>) -> Result<Response> {
-        let new = request.object;
-        StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
+        let mut new = request.object;
         fits_limits(cx, new.body.as_ref())?;
         let mut list = request.attributes;
         list.attributes.extend(new.attributes);
@@ -81,11 +80,22 @@ impl Op for Register {
             name_template(&mut list, content);
         }
         let mut attributes = requested(cx, list, request.object_type)?;
+        let resident = request.object_type == ObjectType::SymmetricKey
+            && new.body.is_some()
+            && resident::wanted(cx, &attributes, &[request.storage.as_ref()])?;
+        if !resident {
+            StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
+        }
         let mut object = cx.new_object(request.object_type)?;
         object.material = new.material;
         agree(&mut attributes, new.algorithm, new.length)?;
         if let Some(body) = &new.body {
             check_key(&mut attributes, &object, body)?;
+        }
+        if let Some(body) = new.body.take_if(|_| resident) {
+            let id = resident::register(cx, object, attributes, body)?;
+            cx.answer(UniqueIdentifier::Register, &id);
+            return Ok(Response { id });
         }
         if let Some(body) = &new.body {
             certificate::describe(&mut attributes, &object.material.fields, body)?;

@@ -3,7 +3,7 @@
 use super::create::{StorageMasks, generated_format, generated_key, key_bits, key_body};
 use super::fresh::{Origin, asked, furnish};
 use super::replace::{inherited, may_replace, succeed};
-use super::{Cx, Op};
+use super::{Cx, Op, resident};
 use crate::base::Result;
 use crate::model::attr;
 use crate::model::right::Right;
@@ -39,7 +39,7 @@ impl Op for ReKey {
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
         let mut old = cx.object(request.id, Right::Rekey)?;
         may_replace(cx, &old, ObjectType::SymmetricKey)?;
-        StorageMasks::check(request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
+        StorageMasks::check_beside(cx, &old, request.storage.as_ref(), ResultReason::ProtectionStorageUnavailable)?;
         let asked = asked(cx, request.attributes.unwrap_or_default(), ObjectType::SymmetricKey)?;
         let mut attributes = inherited(cx, &old, asked, request.offset)?;
         if !attributes.has(attr::KEY_FORMAT_TYPE.tag())
@@ -48,10 +48,19 @@ impl Op for ReKey {
             attributes.set(attr::KEY_FORMAT_TYPE, KeyFormatType::TransparentSymmetricKey);
         }
         let bits = key_bits(&mut attributes, ObjectType::SymmetricKey, cx)?;
-        let format = generated_format(&mut attributes)?;
-        let body = key_body(generated_key(cx, &attributes, bits)?, format);
         let mut new = cx.new_object(ObjectType::SymmetricKey)?;
         new.owner = old.owner.clone();
+        if cx.resident_key(&old).is_some() {
+            // The replacement of a key in the HSM is made there.
+            let (mut new, key) = resident::symmetric(cx, new, attributes)?;
+            succeed(cx, &mut old, &mut new);
+            cx.save(old)?;
+            let id = cx.save_resident(new, &key)?;
+            cx.answer(UniqueIdentifier::ReKey, &id);
+            return Ok(Response { id });
+        }
+        let format = generated_format(&mut attributes)?;
+        let body = key_body(generated_key(cx, &attributes, bits)?, format);
         new.material.format = Some(format);
         furnish(cx, &mut new, attributes, Some(&body), Origin::Generated)?;
         cx.may_create(&new)?;

@@ -4,9 +4,9 @@ use super::create::StorageMasks;
 use super::create_key_pair::{key_spec, link, private_encoding, public_encoding};
 use super::fresh::{Origin, asked, furnish, joined};
 use super::replace::{inherited, may_replace, succeed};
-use super::{Cx, Object, Op};
+use super::{Cx, Object, Op, resident};
 use crate::base::{Error, Result};
-use crate::crypto::keys::PrivateKey;
+use crate::crypto::keys::{KeySpec, PrivateKey};
 use crate::model::right::Right;
 use crate::model::values::Target;
 use crate::model::{Attributes, Refusal, attr};
@@ -52,10 +52,12 @@ impl Op for ReKeyKeyPair {
     type Response = Response;
 
     fn run(request: Request<'_>, cx: &mut Cx<'_>) -> Result<Response> {
-        StorageMasks::check(request.common_storage.as_ref(), ResultReason::PrivateProtectionStorageUnavailable)?;
-        StorageMasks::check(request.private_storage.as_ref(), ResultReason::PrivateProtectionStorageUnavailable)?;
         StorageMasks::check(request.public_storage.as_ref(), ResultReason::PublicProtectionStorageUnavailable)?;
         let private = cx.object(request.id, Right::Rekey)?;
+        for masks in [&request.common_storage, &request.private_storage] {
+            let unavailable = ResultReason::PrivateProtectionStorageUnavailable;
+            StorageMasks::check_beside(cx, &private, masks.as_ref(), unavailable)?;
+        }
         may_replace(cx, &private, ObjectType::PrivateKey)?;
         let public = public_half(cx, &private)?;
         may_replace(cx, &public, ObjectType::PublicKey)?;
@@ -73,6 +75,9 @@ impl Op for ReKeyKeyPair {
         let mut public = half(public, request.public, ObjectType::PublicKey)?;
         let spec = key_spec(&mut private.attributes, &mut public.attributes, cx.version)?;
         cx.block()?;
+        if cx.resident_key(&private.old).is_some() {
+            return in_the_hsm(cx, &spec, private, public);
+        }
         let key = PrivateKey::generate(&spec).map_err(Error::from)?;
         for half in [&mut private, &mut public] {
             half.attributes.set(attr::CRYPTOGRAPHIC_LENGTH, key.length());
@@ -95,6 +100,26 @@ impl Op for ReKeyKeyPair {
         cx.answer(UniqueIdentifier::ReKeyKeyPairPrivateKey, &private);
         Ok(Response { private, public })
     }
+}
+
+/// The replacement of a pair whose private key is in the HSM is made there.
+fn in_the_hsm(cx: &mut Cx<'_>, spec: &KeySpec, private: Half, public: Half) -> Result<Response> {
+    let (mut old_private, mut old_public) = (private.old, public.old);
+    let mut new_private = cx.new_object(ObjectType::PrivateKey)?;
+    let mut new_public = cx.new_object(ObjectType::PublicKey)?;
+    new_private.owner = old_private.owner.clone();
+    new_public.owner = old_public.owner.clone();
+    let mut made = resident::pair(cx, spec, (new_private, private.attributes), (new_public, public.attributes))?;
+    succeed(cx, &mut old_private, &mut made.private);
+    succeed(cx, &mut old_public, &mut made.public);
+    // The old keys first: they give up their names.
+    cx.save(old_private)?;
+    cx.save(old_public)?;
+    let public = cx.save_with(made.public, Some(made.body))?;
+    let private = cx.save_resident(made.private, &made.key)?;
+    cx.answer(UniqueIdentifier::ReKeyKeyPairPublicKey, &public);
+    cx.answer(UniqueIdentifier::ReKeyKeyPairPrivateKey, &private);
+    Ok(Response { private, public })
 }
 
 /// The other half of the pair.

@@ -55,12 +55,6 @@ const DATES: [Tag; 4] = [Tag::ActivationDate, Tag::ProcessStartDate, Tag::Protec
 /// Invalid Object Type, Key Value Not Present, Permission Denied; in 1.x "Object specified is not able to be re-keyed" is
 /// Permission Denied.
 pub fn may_replace(cx: &Cx<'_>, object: &Object, object_type: ObjectType) -> Result<()> {
-    if crate::keep::resident_key(object).is_some() {
-        return Err(Error::new(
-            ResultReason::FeatureNotSupported,
-            "a key in the HSM is not replaced by Re-key; create a new one and retire this one",
-        ));
-    }
     let refuse = |reason, words: String| {
         let reason_1x = ResultReason::PermissionDenied;
         Err(Refusal::new(reason, reason_1x, words).into_error(cx.version))
@@ -72,7 +66,7 @@ pub fn may_replace(cx: &Cx<'_>, object: &Object, object_type: ObjectType) -> Res
     if is_destroyed(object.state(cx.now)) {
         return refuse(ResultReason::KeyValueNotPresent, "the object is destroyed; its key value is gone".to_owned());
     }
-    if object.material.reference.is_none() {
+    if object.material.reference.is_none() && cx.resident_key(object).is_none() {
         return Err(Error::new(
             ResultReason::KeyValueNotPresent,
             "the server does not hold the key value of the object",

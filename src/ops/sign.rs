@@ -3,11 +3,12 @@
 use super::streams::{Output, Part, Work, data_of};
 use super::using::data::{DataRef, Shown};
 use super::using::parameters::{Requested, of_pair};
-use super::using::{Key, Using, begin, block_for, go_on, software};
+use super::using::{Key, Using, begin, block_for, go_on};
 use super::{Cx, Op};
 use crate::base::{Buffer, Error, Result};
 use crate::crypto::hash::Hash;
-use crate::crypto::keys::{Input, PublicKey};
+use crate::crypto::keys::Input;
+use crate::crypto::operations::KeyFacts;
 use crate::model::usage::Use;
 use crate::model::values::CryptographicParameters;
 use crate::proto::id::{Id, IdRef};
@@ -49,24 +50,24 @@ impl Op for Sign {
         let data = cx.outputs.resolve(data)?;
         block_for(cx, &data)?;
         let mut using = Using::new(cx, request.id, request.parameters, part, Use::Sign)?;
-        let Key::Private(key) = using.key(cx)? else { return using.wrong_key() };
+        let key = using.key(cx)?;
+        let Some(facts) = key.facts().filter(|_| !matches!(key, Key::Public(_))) else { return using.wrong_key() };
         let id = using.charge(cx, data.len(), part)?;
         let (mut correlation, mut signature) = (None, None);
-        let software = software(cx);
         match part {
             Part::Whole => {
                 let input = if request.digest.is_some() { Input::Digest(&data) } else { Input::Message(&data) };
-                signature = Some(key.sign(&of_pair(&using.parameters), input, software)?);
+                signature = Some(key.sign(cx, &of_pair(&using.parameters), input)?);
             }
             Part::First => {
-                let work = work(&using.parameters, &key.public())?;
+                let work = work(&using.parameters, facts)?;
                 correlation = Some(begin(cx, using.facts(), work, &data, None)?.1);
             }
             Part::Next(token) => drop(go_on(cx, token, &data, None, false)?),
             Part::Last(token) => {
                 let output = go_on(cx, token, &data, None, true)?;
-                let input = input(&using.parameters, &key.public(), &output)?;
-                signature = Some(key.sign(&of_pair(&using.parameters), input, software)?);
+                let input = input(&using.parameters, facts, &output)?;
+                signature = Some(key.sign(cx, &of_pair(&using.parameters), input)?);
             }
         }
         if let Some(signature) = &signature {
@@ -90,7 +91,7 @@ pub fn to_sign<'a>(data: Option<DataRef<'a>>, digest: Option<&'a [u8]>, part: Pa
 }
 
 /// What takes the parts of a message that is to be signed or verified.
-pub fn work(parameters: &CryptographicParameters, key: &PublicKey) -> Result<Work> {
+pub fn work(parameters: &CryptographicParameters, key: KeyFacts) -> Result<Work> {
     Ok(match of_pair(parameters).signed_digest(key)? {
         Some(hash) => Work::Hash(Hash::new(hash)?),
         None => Work::Collect(Buffer::default()),
@@ -98,7 +99,7 @@ pub fn work(parameters: &CryptographicParameters, key: &PublicKey) -> Result<Wor
 }
 
 /// What such work gave.
-pub fn input<'o>(parameters: &CryptographicParameters, key: &PublicKey, output: &'o Output) -> Result<Input<'o>> {
+pub fn input<'o>(parameters: &CryptographicParameters, key: KeyFacts, output: &'o Output) -> Result<Input<'o>> {
     Ok(match of_pair(parameters).signed_digest(key)? {
         Some(_) => Input::Digest(&output.data),
         None => Input::Message(&output.data),

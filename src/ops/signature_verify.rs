@@ -60,13 +60,13 @@ impl Op for SignatureVerify {
                 valid = Some(key.verify(&of_pair(&using.parameters), input, signature)?);
             }
             Part::First => {
-                let work = work(&using.parameters, &key)?;
+                let work = work(&using.parameters, key.facts())?;
                 correlation = Some(begin(cx, using.facts(), work, &data, request.signature)?.1);
             }
             Part::Next(token) => drop(go_on(cx, token, &data, request.signature, false)?),
             Part::Last(token) => {
                 let output = go_on(cx, token, &data, request.signature, true)?;
-                let input = input(&using.parameters, &key, &output)?;
+                let input = input(&using.parameters, key.facts(), &output)?;
                 let signature = output.check.as_deref().ok_or_else(absent)?;
                 valid = Some(key.verify(&of_pair(&using.parameters), input, signature)?);
             }

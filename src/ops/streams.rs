@@ -81,7 +81,7 @@ pub enum Work {
     Mac(mac::Mac),
     /// Hash; Sign and Signature Verify where a digest is signed.
     Hash(hash::Hash),
-    /// Sign and Signature Verify where the data itself is signed.
+    /// Sign and Signature Verify where the data itself is signed; every operation with a key in the HSM.
     Collect(Buffer),
 }
 
@@ -103,6 +103,17 @@ pub struct Facts {
     pub key: Box<str>,
     /// The parameters that hold for all of it.
     pub parameters: CryptographicParameters,
+    /// What the first part said besides.
+    pub opening: Opening,
+}
+
+/// What the first part of a stream said that is needed at its end, where the parts are collected for the HSM.
+#[derive(Clone, Default, Debug)]
+pub struct Opening {
+    /// The IV, given or made.
+    pub iv: Option<Vec<u8>>,
+    /// Additional data.
+    pub additional: Vec<u8>,
 }
 
 /// A stream.

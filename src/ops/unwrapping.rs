@@ -1,6 +1,7 @@
 //! Objects that came wrapped (Key Wrapping Data, 1.4 §2.1.5, 2.1 §3.3): what the data must say, and the way back to
 //! the plain key if the wrapping key is here and may unwrap.
 
+use super::using::TokenKey;
 use super::wrapping::{Steps, WrappingKey, has_key_block, material, not_a_key, parameters_of, wrapping_object};
 use super::{Cx, Object};
 use crate::base::{Error, Limits, Result, Value};
@@ -15,6 +16,7 @@ use crate::proto::wire::missing;
 use crate::registry::{
     EncodingOption, ItemType, ObjectType, ResultReason, Tag, UniqueIdentifier, Version, WrappingMethod,
 };
+use crate::vault::KeyWrap;
 
 /// A Key Value after unwrapping.
 pub struct Unwrapped {
@@ -116,25 +118,42 @@ pub fn unwrapped(cx: &mut Cx<'_>, object: &ManagedObject, body: &Body) -> Result
     let encryption = data.encryption.as_ref().map(|key| key.load(cx, Role::Decrypts)).transpose()?;
     let mac = data.mac.as_ref().map(|key| key.load(cx, Role::Verifies)).transpose()?;
     let wrapped = body.bytes.expose();
-    let check = |covered: &[u8]| -> Result<()> {
+    let check = |cx: &Cx<'_>, covered: &[u8]| -> Result<()> {
         let Some(key) = &mac else { return Ok(()) };
         let tag = data.tag.ok_or_else(|| missing(Tag::MACSignature, Tag::KeyWrappingData))?;
-        if key.verify(covered, tag)? { Ok(()) } else { Err(crate::crypto::CryptoError::Failed.into()) }
+        if key.verify(cx, covered, tag)? { Ok(()) } else { Err(crate::crypto::CryptoError::Failed.into()) }
     };
     if steps.mac_last {
-        check(wrapped)?;
+        check(cx, wrapped)?;
     }
     let plain = match &encryption {
         Some(key) => key.decrypt(cx, wrapped, data.iv)?,
         None => crate::base::KeyBytes::copy_from(wrapped),
     };
     if !steps.mac_last {
-        check(plain.expose())?;
+        check(cx, plain.expose())?;
     }
     if data.encoding == EncodingOption::NoEncoding {
         return Ok(Unwrapped { body: Body::bytes(plain), attributes: Vec::new() });
     }
     decoded(plain.expose(), cx)
+}
+
+/// The key of the HSM that can unwrap the body of an object there, and how: it was wrapped as it is, with NIST key wrap.
+///
+/// # Errors
+/// Those of `unwrapped`.
+pub fn in_token(cx: &mut Cx<'_>, object: &ManagedObject, body: &Body) -> Result<Option<(TokenKey, KeyWrap)>> {
+    let Some(wrapping) = object.material.wrapping.as_ref().filter(|_| body.kind == BodyKind::Wrapped) else {
+        return Ok(None);
+    };
+    let data = Data::read(wrapping)?;
+    if data.encoding != EncodingOption::NoEncoding || data.steps()?.authenticates {
+        return Ok(None);
+    }
+    let Some(named) = &data.encryption else { return Ok(None) };
+    let key = named.load(cx, Role::Decrypts)?;
+    Ok(key.token().cloned().zip(key.key_wrap()))
 }
 
 /// The TTLV-encoded Key Value that was wrapped. Its attributes are spelt as the version of whoever wrapped it does.
@@ -186,7 +205,17 @@ impl Information<'_> {
             (Role::Verifies, ObjectType::SymmetricKey) => (named, Use::MacVerify),
             (Role::Verifies, ObjectType::PublicKey) => (named, Use::SignatureVerify),
             // Who may sign with the private key has what verifies: no bit of its mask says that.
-            (Role::Verifies, ObjectType::PrivateKey) => (named, Use::Sign),
+            (Role::Verifies, ObjectType::PrivateKey) => {
+                may_use(&named.attributes, Use::Sign, cx.now, cx.services.settings.after_life)
+                    .map_err(|no| no.into_error(cx.version))?;
+                // The public half of a key in the HSM is here.
+                match named.attributes.get(attr::PUBLIC_KEY_LINK) {
+                    Some(Target::Object(id)) if cx.resident_key(&named).is_some() => {
+                        (wrapping_object(cx, IdRef::Id(&id))?, Use::SignatureVerify)
+                    }
+                    _ => (named, Use::Sign),
+                }
+            }
             (_, other) => return Err(not_a_key(other, cx)),
         };
         may_use(&key.attributes, purpose, cx.now, cx.services.settings.after_life)

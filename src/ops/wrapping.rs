@@ -1,8 +1,10 @@
 //! Wrapping a key with another key on its way out (Key Wrapping Specification, 1.4 §2.1.6, 2.1 §7.18), and what both
 //! ways share: which key and which Cryptographic Parameters. The way back is in `unwrapping`.
 
+use subtle::ConstantTimeEq;
+
 use super::using::parameters::{of_cipher, of_pair};
-use super::using::{permit, software};
+use super::using::{TokenKey, permit, software};
 use super::{Cx, Object, fresh};
 use crate::base::{Error, Field, KeyBytes, Result, Value};
 use crate::crypto::keys::Input;
@@ -17,8 +19,9 @@ use crate::proto::attributes::Selector;
 use crate::proto::id::IdRef;
 use crate::proto::objects::{Body, BodyKind, ObjectAnswer, write_key_value};
 use crate::proto::wire::structure;
-use crate::registry::{EncodingOption, ObjectType, ResultReason, Tag, WrappingMethod};
+use crate::registry::{BlockCipherMode, EncodingOption, ObjectType, ResultReason, Tag, WrappingMethod};
 use crate::ttlv::{Item, Writer};
+use crate::vault::{KeyId, KeyWrap};
 
 structure! {
     /// How the client wants the key wrapped.
@@ -91,7 +94,15 @@ pub struct WrappingKey {
     pub object: Object,
     /// The parameters to use.
     pub parameters: CryptographicParameters,
-    material: Body,
+    material: Material,
+}
+
+/// Where the wrapping key's material is.
+pub enum Material {
+    /// Here.
+    Body(Body),
+    /// In the HSM.
+    Token(TokenKey),
 }
 
 impl Specification<'_> {
@@ -136,6 +147,39 @@ impl Specification<'_> {
         for key in [encryption, mac].into_iter().flatten() {
             key.spend(cx, plain.expose().len())?;
         }
+        answer.material.wrapping = Some(Value::Structure(fields));
+        answer.body = Some(Body { kind: BodyKind::Wrapped, bytes });
+        Ok(())
+    }
+
+    /// Wraps a key of the HSM with another one there. What leaves is the wrapped key itself, so there is no Key Value
+    /// around it that attributes could be in.
+    pub fn apply_in_token(&self, cx: &mut Cx<'_>, key: &KeyId, answer: &mut ObjectAnswer) -> Result<()> {
+        let refused = |words: &str| Err(Error::new(ResultReason::FeatureNotSupported, words.to_owned()));
+        if self.steps()? != (Steps { encrypts: true, authenticates: false, mac_last: false }) {
+            return refused("a key in the HSM is only wrapped with Wrapping Method Encrypt");
+        }
+        if self.encoding != Some(EncodingOption::NoEncoding) || !self.names.is_empty() {
+            return Err(Error::new(
+                ResultReason::EncodingOptionError,
+                "a key in the HSM is wrapped there as it is; ask for No Encoding and no attributes",
+            ));
+        }
+        let Some(named) = &self.encryption else { return refused("no key is named to wrap with") };
+        let wrapping = self.key(cx, named, Role::Encrypts)?;
+        let Some(token) = wrapping.token() else {
+            return refused("a key in the HSM leaves it only wrapped by another key of the HSM");
+        };
+        let Some(way) = wrapping.key_wrap() else {
+            return refused("a key in the HSM is wrapped with NIST Key Wrap or AES Key Wrap Padding");
+        };
+        let bytes = token.wrap(cx, way, key)?;
+        let fields = vec![
+            Field::new(Tag::WrappingMethod, Value::Enumeration(self.method.0)),
+            wrapping.information(Tag::EncryptionKeyInformation),
+            Field::new(Tag::EncodingOption, Value::Enumeration(EncodingOption::NoEncoding.0)),
+        ];
+        wrapping.spend(cx, bytes.len())?;
         answer.material.wrapping = Some(Value::Structure(fields));
         answer.body = Some(Body { kind: BodyKind::Wrapped, bytes });
         Ok(())
@@ -236,9 +280,12 @@ pub fn wrapping_object(cx: &mut Cx<'_>, id: IdRef<'_>) -> Result<Object> {
 }
 
 /// The plain material of a wrapping key.
-pub fn material(cx: &mut Cx<'_>, key: &Object) -> Result<Body> {
+pub fn material(cx: &mut Cx<'_>, key: &Object) -> Result<Material> {
+    if let Some(key) = TokenKey::of(cx, key)? {
+        return Ok(Material::Token(key));
+    }
     match cx.body(key)? {
-        Some(body) if body.kind != BodyKind::Wrapped => Ok(body),
+        Some(body) if body.kind != BodyKind::Wrapped => Ok(Material::Body(body)),
         Some(_) => Err(Error::new(ResultReason::KeyValueNotPresent, "the wrapping key is itself kept wrapped")),
         None => Err(Error::new(ResultReason::KeyValueNotPresent, "the server does not hold the wrapping key's value")),
     }
@@ -269,8 +316,17 @@ fn agreed(key: &Object, asked: Option<&CryptographicParameters>, cx: &Cx<'_>) ->
 
 impl WrappingKey {
     /// A key with the parameters to use; the caller checked that it may be used.
-    pub fn new(object: Object, parameters: CryptographicParameters, material: Body) -> Self {
+    pub fn new(object: Object, parameters: CryptographicParameters, material: Material) -> Self {
         Self { object, parameters, material }
+    }
+
+    /// The way of NIST key wrap that the parameters ask for, if they do.
+    pub fn key_wrap(&self) -> Option<KeyWrap> {
+        match self.cipher().ok()?.mode {
+            Some(BlockCipherMode::NISTKeyWrap) => Some(KeyWrap::Plain),
+            Some(BlockCipherMode::AESKeyWrapPadding) => Some(KeyWrap::Padded),
+            _ => None,
+        }
     }
 
     /// Key Information of the answer.
@@ -284,14 +340,19 @@ impl WrappingKey {
 
     fn encrypt(&self, cx: &Cx<'_>, plain: &[u8]) -> Result<wrap::Wrapped> {
         if self.object.object_type == ObjectType::PublicKey {
-            let Some(fresh::Parsed::Public(key)) = fresh::parsed(&self.object, &self.material) else {
-                return Err(unusable());
-            };
+            let Some(fresh::Parsed::Public(key)) = self.parsed() else { return Err(unusable()) };
             let bytes = key.encrypt(&of_pair(&self.parameters), plain).map_err(Error::from)?;
             return Ok(wrap::Wrapped { bytes, iv: None });
         }
         let parameters = self.cipher()?;
         permit(cx, symmetric::standing(parameters.algorithm))?;
+        if let Material::Token(key) = &self.material {
+            // As in `wrap::wrap`: a random IV, and the tag after the ciphertext.
+            let parameters = symmetric::Parameters { random_iv: true, ..parameters };
+            let output = key.encrypt(cx, &parameters, None, &[], plain)?;
+            let bytes = [&*output.data, &output.tag.unwrap_or_default()].concat();
+            return Ok(wrap::Wrapped { bytes, iv: output.iv });
+        }
         let key = self.symmetric()?;
         Ok(wrap::wrap(&parameters, key.expose(), plain, &*cx.services.entropy)?)
     }
@@ -300,37 +361,53 @@ impl WrappingKey {
     pub fn decrypt(&self, cx: &Cx<'_>, wrapped: &[u8], iv: Option<&[u8]>) -> Result<KeyBytes> {
         if self.object.object_type == ObjectType::PrivateKey {
             cx.block()?;
-            let Some(fresh::Parsed::Private(key)) = fresh::parsed(&self.object, &self.material) else {
-                return Err(unusable());
+            let parameters = of_pair(&self.parameters);
+            return match (&self.material, self.parsed()) {
+                (Material::Token(key), _) => key.decrypt_with_private(cx, &parameters, wrapped),
+                (_, Some(fresh::Parsed::Private(key))) => Ok(key.decrypt(&parameters, wrapped, software(cx))?),
+                _ => Err(unusable()),
             };
-            return Ok(key.decrypt(&of_pair(&self.parameters), wrapped, software(cx))?);
+        }
+        let parameters = self.cipher()?;
+        if let Material::Token(key) = &self.material {
+            let (data, tag) = wrap::without_tag(&parameters, wrapped)?;
+            return Ok(KeyBytes::copy_from(&key.decrypt(cx, &parameters, iv, &[], data, tag)?));
         }
         let key = self.symmetric()?;
-        Ok(wrap::unwrap(&self.cipher()?, key.expose(), iv, wrapped)?)
+        Ok(wrap::unwrap(&parameters, key.expose(), iv, wrapped)?)
     }
 
     fn authenticate(&self, cx: &Cx<'_>, data: &[u8]) -> Result<Vec<u8>> {
         if self.object.object_type == ObjectType::PrivateKey {
             cx.block()?;
-            let Some(fresh::Parsed::Private(key)) = fresh::parsed(&self.object, &self.material) else {
-                return Err(unusable());
-            };
             let parameters = of_pair(&self.parameters);
-            return Ok(key.sign(&parameters, Input::Message(data), software(cx))?);
+            return match (&self.material, self.parsed()) {
+                (Material::Token(key), _) => key.sign(cx, &parameters, Input::Message(data)),
+                (_, Some(fresh::Parsed::Private(key))) => {
+                    Ok(key.sign(&parameters, Input::Message(data), software(cx))?)
+                }
+                _ => Err(unusable()),
+            };
+        }
+        if let Material::Token(key) = &self.material {
+            return key.mac(cx, self.mac_algorithm()?, data);
         }
         let key = self.symmetric()?;
         Ok(mac::mac(self.mac_algorithm()?, key.expose(), data)?)
     }
 
     /// Whether MAC or signature are this key's, for `unwrapping`.
-    pub fn verify(&self, data: &[u8], tag: &[u8]) -> Result<bool> {
+    pub fn verify(&self, cx: &Cx<'_>, data: &[u8], tag: &[u8]) -> Result<bool> {
         match self.object.object_type {
             ObjectType::SymmetricKey => {
+                if let Material::Token(key) = &self.material {
+                    return Ok(key.mac(cx, self.mac_algorithm()?, data)?.ct_eq(tag).into());
+                }
                 let key = self.symmetric()?;
                 Ok(mac::verify(self.mac_algorithm()?, key.expose(), data, tag)?)
             }
             _ => {
-                let key = match fresh::parsed(&self.object, &self.material) {
+                let key = match self.parsed() {
                     Some(fresh::Parsed::Private(key)) => key.public(),
                     Some(fresh::Parsed::Public(key)) => key,
                     None => return Err(unusable()),
@@ -341,7 +418,26 @@ impl WrappingKey {
     }
 
     fn symmetric(&self) -> Result<KeyBytes> {
-        super::symmetric::raw(&self.material).ok_or_else(unusable)
+        match &self.material {
+            Material::Body(body) => super::symmetric::raw(body).ok_or_else(unusable),
+            Material::Token(_) => Err(unusable()),
+        }
+    }
+
+    /// The key of a pair, if it is here.
+    fn parsed(&self) -> Option<fresh::Parsed> {
+        match &self.material {
+            Material::Body(body) => fresh::parsed(&self.object, body),
+            Material::Token(_) => None,
+        }
+    }
+
+    /// The key, if it is in the HSM.
+    pub fn token(&self) -> Option<&TokenKey> {
+        match &self.material {
+            Material::Token(key) => Some(key),
+            Material::Body(_) => None,
+        }
     }
 
     fn mac_algorithm(&self) -> Result<MacAlgorithm> {

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::base::{Clock, Date, Entropy, EntropyFailed};
+use crate::base::{Clock, Date, Entropy, EntropyFailed, RngParameters};
 
 /// The clock of the operating system. Reading it costs tens of nanoseconds (no system call on Linux), so it is
 /// read anew each time; a clock before 1970 reads as 1970.
@@ -29,6 +29,10 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
         aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyFailed)
+    }
+
+    fn parameters(&self) -> RngParameters {
+        RngParameters::CTR_DRBG
     }
 }
 

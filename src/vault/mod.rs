@@ -5,13 +5,20 @@ pub mod pkcs11;
 pub mod root;
 pub mod shares;
 
+#[cfg(test)]
+pub mod memory;
+#[cfg(test)]
+mod suite;
+
 use std::fmt;
 
 use self::pkcs11::HsmError;
 pub use self::pkcs11::KeyId;
 use crate::base::{Error, KeyBytes};
-use crate::crypto::ec::EcCurve;
+use crate::crypto::ec::{EcCurve, EcPublicKey};
 use crate::crypto::keys::PublicKey;
+use crate::crypto::mac::MacAlgorithm;
+use crate::crypto::symmetric::BareCipher;
 use crate::registry::{HashingAlgorithm, ResultReason};
 
 /// A place where keys are made, used and destroyed without being seen. What a vault does not do, it says.
@@ -71,8 +78,10 @@ pub enum ResidentKind {
     Hmac(u32),
     /// RSA, length in bits; the public exponent is 65537.
     Rsa(u32),
-    /// ECDSA on a curve.
+    /// ECDSA and ECDH on a curve.
     Ec(EcCurve),
+    /// Ed25519.
+    Ed25519,
 }
 
 /// A key that was made.
@@ -88,53 +97,74 @@ pub struct Generated {
 #[derive(Clone, Copy, Debug)]
 pub enum Task<'a> {
     /// Encrypt data.
-    Encrypt(Cipher<'a>, &'a [u8]),
+    Encrypt(&'a Cipher, &'a [u8]),
     /// Decrypt data.
-    Decrypt(Cipher<'a>, &'a [u8]),
-    /// Sign a digest, which was made with this hash.
-    Sign(Signature, HashingAlgorithm, &'a [u8]),
-    /// Verify a signature, the last part, of a digest.
-    Verify(Signature, HashingAlgorithm, &'a [u8], &'a [u8]),
-    /// HMAC of data with a hash.
-    Mac(HashingAlgorithm, &'a [u8]),
-    /// Wrap another key of the vault with this one (RFC 5649).
-    Wrap(&'a KeyId),
-    /// Unwrap an AES key into the vault, for these own bytes (RFC 5649).
-    Unwrap([u8; 16], &'a [u8]),
+    Decrypt(&'a Cipher, &'a [u8]),
+    /// Sign a digest; with Ed25519 the data itself.
+    Sign(Signature, &'a [u8]),
+    /// Verify a signature, the last part, of the same.
+    Verify(Signature, &'a [u8], &'a [u8]),
+    /// A MAC of data.
+    Mac(MacAlgorithm, &'a [u8]),
+    /// The secret shared with another's public key on the same curve.
+    Agree(&'a EcPublicKey),
+    /// Wrap another key of the vault with this one: its bytes, of a private key its PKCS#8 form.
+    Wrap(KeyWrap, &'a KeyId),
+    /// Unwrap a secret key into the vault, for these own bytes.
+    Unwrap(KeyWrap, [u8; 16], ResidentSpec, &'a [u8]),
 }
 
 /// Ways of encrypting.
-#[derive(Clone, Copy, Debug)]
-pub enum Cipher<'a> {
-    /// AES-GCM with a tag of 128 bits after the ciphertext: IV of 12 bytes, associated data.
-    Gcm([u8; 12], &'a [u8]),
-    /// AES-CBC of whole blocks.
-    Cbc([u8; 16]),
-    /// AES-CBC with PKCS#7 padding.
-    CbcPad([u8; 16]),
-    /// AES-ECB of whole blocks.
-    Ecb,
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cipher {
+    /// AES.
+    Aes(BareCipher),
     /// RSA with PKCS#1 v1.5 padding.
     RsaPkcs1,
-    /// RSA-OAEP; the mask is made with the same hash.
-    RsaOaep(HashingAlgorithm),
+    /// RSA-OAEP.
+    RsaOaep {
+        /// Hash of the label.
+        hash: HashingAlgorithm,
+        /// Hash of the mask.
+        mask_hash: HashingAlgorithm,
+        /// The label.
+        label: Vec<u8>,
+    },
 }
 
 /// Ways of signing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signature {
-    /// RSA PKCS#1 v1.5.
-    RsaPkcs1,
-    /// RSA-PSS; the mask is made with the same hash, the salt is as long as it.
-    RsaPss,
-    /// ECDSA; the signature is r and s, each as long as the curve's order.
+    /// RSA PKCS#1 v1.5, of a digest made with this hash.
+    RsaPkcs1(HashingAlgorithm),
+    /// RSA-PSS.
+    RsaPss {
+        /// Hash of the digest.
+        hash: HashingAlgorithm,
+        /// Hash of the mask.
+        mask_hash: HashingAlgorithm,
+        /// Length of the salt in bytes.
+        salt_bytes: usize,
+    },
+    /// ECDSA of a digest of any length; the signature is r and s, each as long as the curve's order.
     Ecdsa,
+    /// Ed25519 of the data itself.
+    Ed25519,
+}
+
+/// Ways of wrapping one key with another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyWrap {
+    /// RFC 3394.
+    Plain,
+    /// RFC 5649.
+    Padded,
 }
 
 /// What came of a task.
 #[derive(Debug)]
 pub enum Output {
-    /// Bytes: a ciphertext, a plaintext, a signature, a MAC, a wrapped key.
+    /// Bytes: a ciphertext, a plaintext, a signature, a MAC, a shared secret, a wrapped key.
     Bytes(KeyBytes),
     /// Whether a signature is right.
     Valid(bool),
@@ -174,7 +204,10 @@ impl From<HsmError> for VaultError {
 impl From<VaultError> for Error {
     fn from(error: VaultError) -> Self {
         let (reason, public) = match &error {
-            VaultError::NotSupported(_) => (ResultReason::FeatureNotSupported, "the server's HSM does not do that"),
+            VaultError::NotSupported(what) => {
+                let words = format!("the server's HSM does not do that: {what}");
+                return Self::new(ResultReason::FeatureNotSupported, words).because(error);
+            }
             VaultError::Full => (ResultReason::ServerLimitExceeded, "the server's HSM holds as many keys as it may"),
             VaultError::Hsm(error) if error.is_retryable() => {
                 (ResultReason::GeneralFailure, "the server's HSM does not answer now; send the request again")

@@ -4,12 +4,14 @@
 
 mod aead;
 mod block;
+mod elsewhere;
 mod modes;
 mod padding;
 mod parameters;
 mod stream;
 
 pub(crate) use block::BlockCipher;
+pub use elsewhere::{BareCipher, Elsewhere};
 pub use parameters::Parameters;
 pub use stream::{Decryption, Encryption};
 

@@ -124,7 +124,7 @@ impl Parameters {
 
     /// Everything that can be told before data and IV are seen.
     pub(super) fn check(&self, key: &[u8], additional: &[u8]) -> Result<Mode> {
-        let mode = self.mode()?;
+        let mode = self.fits(additional)?;
         match mode {
             // An XTS key is two keys (SP 800-38E); equal halves give it away (IG C.I of FIPS 140-3).
             Mode::Xts => {
@@ -138,6 +138,12 @@ impl Parameters {
             }
             _ => block::row(self.algorithm)?.check_key(key.len())?,
         }
+        Ok(mode)
+    }
+
+    /// The same without the key.
+    pub(super) fn fits(&self, additional: &[u8]) -> Result<Mode> {
+        let mode = self.mode()?;
         if !additional.is_empty() && !mode.is_authenticated() {
             return Err(CryptoError::BadParameters("additional data, and a mode without authentication"));
         }
@@ -264,7 +270,7 @@ impl Parameters {
     }
 
     /// Bits of the counter: Counter Length, or what the IV leaves of the block; a full IV is all counter.
-    fn counter_bits(&self, iv_length: usize) -> Result<u32> {
+    pub(super) fn counter_bits(&self, iv_length: usize) -> Result<u32> {
         match self.counter_length {
             None if iv_length == 16 => Ok(128),
             None => u32::try_from(8 * (16 - iv_length)).map_err(|_| CryptoError::BadParameters("IV")),

@@ -3,14 +3,16 @@
 
 pub mod data;
 pub mod parameters;
+pub mod token;
 
 use super::fresh::{Parsed, parsed};
 use super::get::available;
-use super::streams::{Facts, Output, Part, Stepper, Work};
+use super::streams::{Facts, Opening, Output, Part, Stepper, Work};
 use super::unwrapping::plain_body;
 use super::{Cx, Object, pkcs12, symmetric};
 use crate::base::{Error, KeyBytes, Result};
-use crate::crypto::keys::{PrivateKey, PublicKey};
+use crate::crypto::keys::{Input, PrivateKey, PublicKey};
+use crate::crypto::operations::{AsymmetricParameters, KeyFacts};
 use crate::crypto::rsa::SoftwareRsa;
 use crate::crypto::x509::Certificate;
 use crate::crypto::{CryptoError, Provider, Standing};
@@ -20,8 +22,9 @@ use crate::model::usage::{Use, may_use};
 use crate::model::values::{CryptographicParameters, UsageLimits};
 use crate::model::{Key as AttributeKey, attr};
 use crate::proto::id::{Id, IdRef};
-use crate::registry::{KeyFormatType, ObjectType, ResultReason, UsageLimitsUnit, Version};
+use crate::registry::{CryptographicAlgorithm, KeyFormatType, ObjectType, ResultReason, UsageLimitsUnit, Version};
 use parameters::{Requested, effective};
+pub use token::TokenKey;
 
 /// Longest data that is worked on between other requests; longer data goes to a thread that may block.
 const INLINE_BYTES: u64 = 256 * 1024;
@@ -39,6 +42,7 @@ pub struct Using {
     /// The parameters that hold.
     pub parameters: CryptographicParameters,
     purpose: Use,
+    opening: Opening,
 }
 
 /// The key itself.
@@ -49,7 +53,37 @@ pub enum Key {
     Private(PrivateKey),
     /// Of a Public Key or Certificate.
     Public(PublicKey),
+    /// Of any object whose material is in the HSM.
+    Token(TokenKey),
 }
+
+impl Key {
+    /// What the parameters of a signature depend on; None for a secret key, which makes none.
+    pub fn facts(&self) -> Option<KeyFacts> {
+        match self {
+            Self::Secret(_) => None,
+            Self::Private(key) => Some(key.public().facts()),
+            Self::Public(key) => Some(key.facts()),
+            Self::Token(key) => Some(key.facts()),
+        }
+    }
+
+    /// A signature with a private key, wherever its material is: raw bytes for RSA, Ed25519 and ML-DSA, DER for ECDSA
+    /// and DSA.
+    ///
+    /// # Errors
+    /// Bad Cryptographic Parameters if it is no private key, and those of the algorithm and the HSM.
+    pub fn sign(&self, cx: &Cx<'_>, parameters: &AsymmetricParameters<'_>, input: Input<'_>) -> Result<Vec<u8>> {
+        match self {
+            Self::Private(key) => Ok(key.sign(parameters, input, software(cx))?),
+            Self::Token(key) => key.sign(cx, parameters, input),
+            Self::Secret(_) | Self::Public(_) => Err(WRONG_KEY.into()),
+        }
+    }
+}
+
+/// The object's Cryptographic Algorithm cannot be used with this operation.
+const WRONG_KEY: CryptoError = CryptoError::BadKey("a key of this kind has no such operation");
 
 impl Using {
     /// The object of a request, once everything permits the use: policy, type, archive, state, dates, usage mask. A
@@ -76,11 +110,11 @@ impl Using {
         available(&object, cx)?;
         may_use(&object.attributes, purpose, cx.now, cx.services.settings.after_life)
             .map_err(|refusal| refusal.with_reason_1x(unable_1x(purpose)).into_error(cx.version))?;
-        let parameters = match facts {
-            Some(facts) => facts.parameters,
-            None => effective(&object, requested, purpose),
+        let (parameters, opening) = match facts {
+            Some(facts) => (facts.parameters, facts.opening),
+            None => (effective(&object, requested, purpose), Opening::default()),
         };
-        Ok(Self { object, parameters, purpose })
+        Ok(Self { object, parameters, purpose, opening })
     }
 
     /// The key.
@@ -90,6 +124,10 @@ impl Using {
     /// for one that is kept wrapped.
     pub fn key(&self, cx: &mut Cx<'_>) -> Result<Key> {
         const BAD: CryptoError = CryptoError::BadKey("it is not of an algorithm and format that this server uses");
+        if let Some(key) = TokenKey::of(cx, &self.object)? {
+            self.permit_length(cx, key.facts().algorithm() == CryptographicAlgorithm::RSA, key.facts().length())?;
+            return Ok(Key::Token(key));
+        }
         let Some(body) = plain_body(cx, &self.object)? else {
             let words = "the server does not hold this object's key value";
             return Err(Error::new(ResultReason::KeyValueNotPresent, words));
@@ -107,7 +145,7 @@ impl Using {
             _ => Key::Secret(symmetric::raw(&body).ok_or(BAD)?),
         };
         let bits = match &key {
-            Key::Secret(_) => 0,
+            Key::Secret(_) | Key::Token(_) => 0,
             Key::Private(key) => key.length(),
             Key::Public(key) => key.length(),
         };
@@ -116,10 +154,15 @@ impl Using {
             cx.block()?;
         }
         let rsa = matches!(key, Key::Private(PrivateKey::Rsa(_)) | Key::Public(PublicKey::Rsa(_)));
+        self.permit_length(cx, rsa, bits)?;
+        Ok(key)
+    }
+
+    fn permit_length(&self, cx: &Cx<'_>, rsa: bool, bits: i32) -> Result<()> {
         if rsa && bits < MODERN_RSA_BITS && self.purpose.protects() {
             permit(cx, Ok((Standing::Legacy, "RSA keys below 2048 bits")))?;
         }
-        Ok(key)
+        Ok(())
     }
 
     /// Counts the use: "the server SHALL obtain an allocation from the current Usage Limits value prior to performing
@@ -159,12 +202,27 @@ impl Using {
 
     /// What a new stream belongs to.
     pub fn facts(&self) -> Facts {
-        Facts { key: self.object.id.clone(), parameters: self.parameters.clone() }
+        self.facts_with(Opening::default())
+    }
+
+    /// The same, with what the first part said that is needed at the end.
+    pub fn facts_with(&self, opening: Opening) -> Facts {
+        Facts { key: self.object.id.clone(), parameters: self.parameters.clone(), opening }
+    }
+
+    /// The key of the last part of a stream, if its material is in the HSM: the parts were collected for it.
+    pub fn collected_for(&self, cx: &Cx<'_>) -> Result<Option<TokenKey>> {
+        TokenKey::of(cx, &self.object)
+    }
+
+    /// What the first part of the stream said that is needed at the end.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
     }
 
     /// The object's Cryptographic Algorithm cannot be used with this operation.
     pub fn wrong_key<T>(&self) -> Result<T> {
-        Err(CryptoError::BadKey("a key of this kind has no such operation").into())
+        Err(WRONG_KEY.into())
     }
 }
 

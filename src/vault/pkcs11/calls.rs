@@ -20,12 +20,13 @@ pub enum Call {
     Verify,
     Wrap,
     Unwrap,
+    Derive,
     Random,
 }
 
 impl Call {
     /// Every kind, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Initialize,
         Self::Session,
         Self::Login,
@@ -40,6 +41,7 @@ impl Call {
         Self::Verify,
         Self::Wrap,
         Self::Unwrap,
+        Self::Derive,
         Self::Random,
     ];
 
@@ -60,6 +62,7 @@ impl Call {
             Self::Verify => "verify",
             Self::Wrap => "wrap",
             Self::Unwrap => "unwrap",
+            Self::Derive => "derive",
             Self::Random => "random",
         }
     }

@@ -23,6 +23,8 @@ pub enum HsmError {
     NotFound,
     /// The token works, and refuses this call.
     Refused(String),
+    /// The token works, and has no such mechanism, or not with these parameters.
+    Lacks(String),
     /// What is to be opened was altered, or made with another key.
     Altered,
 }
@@ -47,6 +49,7 @@ impl fmt::Display for HsmError {
             Self::Busy => f.write_str("too many calls wait for the HSM"),
             Self::NotFound => f.write_str("the HSM has no such key"),
             Self::Refused(words) => write!(f, "the HSM refused: {words}"),
+            Self::Lacks(words) => write!(f, "the HSM does not have this mechanism or its parameters: {words}"),
             Self::Altered => f.write_str("the value was altered, or another key belongs to it"),
         }
     }
@@ -115,6 +118,7 @@ impl Fault {
             Self::Returned(error, function) => {
                 let words = format!("{function:?}: {}", name(error));
                 match (Self::Returned(error, function)).rung() {
+                    Rung::Stop if is_lacking(error) => HsmError::Lacks(words),
                     Rung::Stop => HsmError::Refused(words),
                     _ => HsmError::Unavailable(words),
                 }
@@ -126,6 +130,23 @@ impl Fault {
             Self::Final(error) => error,
         }
     }
+}
+
+/// Return values of a token that has no such mechanism, or not for such a key or with such parameters. SoftHSM says
+/// Arguments Bad of hashes that its OAEP lacks.
+fn is_lacking(error: RvError) -> bool {
+    use RvError::*;
+    matches!(
+        error,
+        MechanismInvalid
+            | MechanismParamInvalid
+            | FunctionNotSupported
+            | CurveNotSupported
+            | KeyTypeInconsistent
+            | KeyFunctionNotPermitted
+            | KeySizeRange
+            | ArgumentsBad
+    )
 }
 
 /// The name of a return value, without the long text that `Display` adds.

@@ -6,8 +6,11 @@
 mod breaker;
 mod calls;
 mod canary;
+mod entropy;
 mod error;
 mod keyid;
+mod making;
+mod mechanism;
 mod resident;
 mod root;
 mod settings;
@@ -26,6 +29,7 @@ use std::time::{Duration, Instant};
 
 pub use self::calls::{Call, Calls};
 pub use self::canary::{CHECK_BYTES, Canary, CanaryKind};
+pub use self::entropy::HsmEntropy;
 pub use self::error::HsmError;
 pub use self::keyid::{INSTANCE_BYTES, Instance, KeyId, Part};
 pub use self::resident::Resident;
@@ -110,7 +114,7 @@ impl Hsm {
     pub fn make_canary(&self, instance: Instance) -> Result<Canary, HsmError> {
         let aes = self.long("making the canary key", move |desk| Canary::make(desk, instance, CanaryKind::Aes));
         let canary = match aes {
-            Err(HsmError::Refused(_)) => {
+            Err(HsmError::Refused(_) | HsmError::Lacks(_)) => {
                 self.long("making the canary key", move |desk| Canary::make(desk, instance, CanaryKind::Rsa))?
             }
             other => other?,

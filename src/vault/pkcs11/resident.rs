@@ -1,29 +1,30 @@
-//! Keys of clients in the token: made there, used there, destroyed there. They are sensitive and, unless asked for
-//! otherwise, not extractable. Digests are made outside and signed inside, which every token can do.
+//! Keys of clients in the token: made there, used there, destroyed there. Digests are made outside and signed inside,
+//! which every token can do; paddings of block ciphers are added and taken away outside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use cryptoki::error::RvError;
-use cryptoki::mechanism::aead::GcmParams;
-use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsOaepParams, PkcsOaepSource, PkcsPssParams};
-use cryptoki::mechanism::{Mechanism, MechanismType};
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::elliptic_curve::{EcKdf, Ecdh1DeriveParams};
+use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use cryptoki::session::Session;
-use cryptoki::types::Ulong;
 
 use super::Hsm;
 use super::calls::Call;
 use super::canary::ulong;
 use super::error::{Fault, HsmError};
 use super::keyid::{KeyId, Part};
+use super::making::{make, secret_template};
+use super::mechanism;
 use super::token::{ClassKey, Desk};
+use super::wrap::{self, keep_if_locked_in};
 use crate::base::KeyBytes;
-use crate::crypto::ec::{EcCurve, EcPublicKey};
-use crate::crypto::keys::PublicKey;
-use crate::crypto::rsa::RsaPublicKey;
-use crate::registry::HashingAlgorithm;
-use crate::vault::{Cipher, Generated, KeyVault, Output, ResidentKind, ResidentSpec, Signature, Task, VaultError};
+use crate::crypto::ec::EcPublicKey;
+use crate::vault::{Generated, KeyVault, Output, ResidentKind, ResidentSpec, Task, VaultError};
+
+/// A half block: key wrap with padding treats what is no longer in a way of its own (RFC 5649 §4.1).
+const SHORT_BYTES: usize = 8;
 
 /// The keys of clients in a token.
 #[derive(Debug)]
@@ -43,6 +44,27 @@ impl Resident {
         let instance = self.hsm.instance().ok_or(VaultError::NotSupported("keys in a token without a canary"))?;
         Ok(KeyId::new(&instance, Part::Resident(own)))
     }
+
+    /// Refuses another key when the token has as many as it may.
+    fn room(&self) -> Result<(), VaultError> {
+        if self.keys.load(SeqCst) >= self.keys_max { Err(VaultError::Full) } else { Ok(()) }
+    }
+
+    /// A call whose mechanism the token may lack, by which name it is refused then.
+    fn call<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        mechanism: &'static str,
+        work: impl FnMut(&Desk<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, VaultError> {
+        self.hsm.call(what, work).map_err(|error| match error {
+            HsmError::Lacks(cause) => {
+                tracing::warn!(what, mechanism, cause, "the HSM lacks a mechanism");
+                VaultError::NotSupported(mechanism)
+            }
+            other => other.into(),
+        })
+    }
 }
 
 impl KeyVault for Resident {
@@ -51,30 +73,24 @@ impl KeyVault for Resident {
     }
 
     fn generate(&self, own: [u8; 16], spec: ResidentSpec) -> Result<Generated, VaultError> {
-        if self.keys.load(SeqCst) >= self.keys_max {
-            return Err(VaultError::Full);
-        }
+        self.room()?;
         let id = self.id(own)?;
         let wanted = id.clone();
-        let public = self.hsm.long("making a key", move |desk| make(desk, &wanted, spec))?;
+        let public =
+            self.hsm.long("making a key", move |desk| make(desk, &wanted, spec)).map_err(|error| match error {
+                HsmError::Lacks(_) => VaultError::NotSupported("making keys of this kind and length"),
+                other => other.into(),
+            })?;
         self.keys.fetch_add(1, SeqCst);
         Ok(Generated { id, public })
     }
 
     fn import(&self, own: [u8; 16], spec: ResidentSpec, material: &KeyBytes) -> Result<KeyId, VaultError> {
-        let (kind, bits) = match spec.kind {
-            ResidentKind::Aes(bits) => (KeyType::AES, bits),
-            ResidentKind::Hmac(bits) => (KeyType::GENERIC_SECRET, bits),
-            ResidentKind::Rsa(_) | ResidentKind::Ec(_) => {
-                return Err(VaultError::NotSupported("bringing key pairs in"));
-            }
-        };
+        let (kind, bits) = secret_kind(spec.kind)?;
         if material.len() * 8 != bits as usize {
             return Err(HsmError::Refused("the key has another length".into()).into());
         }
-        if self.keys.load(SeqCst) >= self.keys_max {
-            return Err(VaultError::Full);
-        }
+        self.room()?;
         let id = self.id(own)?;
         let (wanted, material) = (id.clone(), KeyBytes::copy_from(material.expose()));
         self.hsm.call("bringing a key in", move |desk| {
@@ -85,6 +101,9 @@ impl KeyVault for Resident {
             template.push(Attribute::Value(material.expose().to_vec()));
             let template = desk.settings().template(template);
             let handle = desk.call(Call::Import, |session| session.create_object(&template))?;
+            if !spec.wrappable {
+                keep_if_locked_in(desk, handle)?;
+            }
             desk.remember(ClassKey::Secret, &wanted, handle);
             Ok(())
         })?;
@@ -96,38 +115,58 @@ impl KeyVault for Resident {
         let key = key.clone();
         match task {
             Task::Encrypt(cipher, data) => {
-                let (way, data) = (Way::of(cipher), KeyBytes::copy_from(data));
-                let class = if way.is_rsa() { ClassKey::Public } else { ClassKey::Secret };
-                let out = self.hsm.call("encrypting", move |desk| {
+                mechanism::offered(cipher, data.len() <= SHORT_BYTES)?;
+                let ((class, _), name) = (mechanism::classes(cipher), mechanism::cipher_name(cipher));
+                let (cipher, data) = (cipher.clone(), KeyBytes::copy_from(data));
+                let out = self.call("encrypting", name, move |desk| {
                     let handle = desk.key(class, &key)?;
-                    desk.call(Call::Encrypt, |session| {
-                        way.with(|mechanism| session.encrypt(mechanism, handle, data.expose()))
-                    })
+                    match mechanism::carries(&cipher) {
+                        Some(way) => {
+                            let way = mechanism::key_wrap(way);
+                            wrap::wrap_bytes(desk, &way, handle, KeyType::GENERIC_SECRET, &data)
+                        }
+                        None => desk.call(Call::Encrypt, |session| {
+                            mechanism::with_cipher(&cipher, |way| session.encrypt(way, handle, data.expose()))
+                        }),
+                    }
                 })?;
                 Ok(Output::Bytes(KeyBytes::new(out)))
             }
             Task::Decrypt(cipher, data) => {
-                let (way, data) = (Way::of(cipher), data.to_vec());
-                let class = if way.is_rsa() { ClassKey::Private } else { ClassKey::Secret };
-                let out = self.hsm.call("decrypting", move |desk| {
+                mechanism::offered(cipher, data.len() <= 2 * SHORT_BYTES)?;
+                let ((_, class), name) = (mechanism::classes(cipher), mechanism::cipher_name(cipher));
+                let (cipher, data) = (cipher.clone(), data.to_vec());
+                let out = self.call("decrypting", name, move |desk| {
                     let handle = desk.key(class, &key)?;
-                    desk.call(Call::Decrypt, |session| way.with(|mechanism| session.decrypt(mechanism, handle, &data)))
+                    match mechanism::carries(&cipher) {
+                        Some(way) => {
+                            let way = mechanism::key_wrap(way);
+                            wrap::unwrap_bytes(desk, &way, handle, KeyType::GENERIC_SECRET, &data)
+                        }
+                        None => {
+                            let plain = desk.call(Call::Decrypt, |session| {
+                                mechanism::with_cipher(&cipher, |way| session.decrypt(way, handle, &data))
+                            });
+                            plain.map(KeyBytes::new)
+                        }
+                    }
                 })?;
-                Ok(Output::Bytes(KeyBytes::new(out)))
+                Ok(Output::Bytes(out))
             }
-            Task::Sign(signature, hash, digest) => {
-                let input = input(signature, hash, digest)?;
-                let out = self.hsm.call("signing", move |desk| {
+            Task::Sign(signature, data) => {
+                let input = mechanism::signed(signature, data)?;
+                let out = self.call("signing", mechanism::signature_name(signature), move |desk| {
                     let handle = desk.key(ClassKey::Private, &key)?;
-                    desk.call(Call::Sign, |session| session.sign(&signing(signature, hash), handle, &input))
+                    desk.call(Call::Sign, |session| session.sign(&mechanism::signing(signature)?, handle, &input))
                 })?;
                 Ok(Output::Bytes(KeyBytes::new(out)))
             }
-            Task::Verify(signature, hash, digest, value) => {
-                let (input, value) = (input(signature, hash, digest)?, value.to_vec());
-                let valid = self.hsm.call("verifying", move |desk| {
+            Task::Verify(signature, data, value) => {
+                let (input, value) = (mechanism::signed(signature, data)?, value.to_vec());
+                let valid = self.call("verifying", mechanism::signature_name(signature), move |desk| {
                     let handle = desk.key(ClassKey::Public, &key)?;
-                    let check = |session: &Session| session.verify(&signing(signature, hash), handle, &input, &value);
+                    let check =
+                        |session: &Session| session.verify(&mechanism::signing(signature)?, handle, &input, &value);
                     match desk.call(Call::Verify, check) {
                         Ok(()) => Ok(true),
                         Err(Fault::Returned(RvError::SignatureInvalid | RvError::SignatureLenRange, _)) => Ok(false),
@@ -136,40 +175,52 @@ impl KeyVault for Resident {
                 })?;
                 Ok(Output::Valid(valid))
             }
-            Task::Mac(hash, data) => {
-                let (_, mechanism) = hmac(hash).ok_or(VaultError::NotSupported("an HMAC with this hash"))?;
-                let data = data.to_vec();
-                let out = self.hsm.call("a MAC", move |desk| {
+            Task::Mac(algorithm, data) => {
+                let (way, data) = (mechanism::mac(algorithm)?, data.to_vec());
+                let out = self.call("a MAC", "this MAC with a key of this kind", move |desk| {
                     let handle = desk.key(ClassKey::Secret, &key)?;
-                    desk.call(Call::Sign, |session| session.sign(&mechanism(), handle, &data))
+                    desk.call(Call::Sign, |session| session.sign(&way(), handle, &data))
                 })?;
                 Ok(Output::Bytes(KeyBytes::new(out)))
             }
-            Task::Wrap(wrapped) => {
+            Task::Agree(peer) => {
+                let peer = peer.clone();
+                let secret = self.call("agreeing on a secret", "ECDH", move |desk| agree(desk, &key, &peer))?;
+                Ok(Output::Bytes(secret))
+            }
+            Task::Wrap(way, wrapped) => {
                 let wrapped = wrapped.clone();
-                let out = self.hsm.call("wrapping a key", move |desk| {
+                let out = self.call("wrapping a key", "AES key wrap", move |desk| {
                     let handle = desk.key(ClassKey::Secret, &key)?;
                     let target = match desk.key_if_any(ClassKey::Secret, &wrapped)? {
                         Some(target) => target,
                         None => desk.key(ClassKey::Private, &wrapped)?,
                     };
-                    desk.call(Call::Wrap, |session| session.wrap_key(&Mechanism::AesKeyWrapPad, handle, target))
+                    desk.call(Call::Wrap, |session| session.wrap_key(&mechanism::key_wrap(way), handle, target))
                 })?;
                 Ok(Output::Bytes(KeyBytes::new(out)))
             }
-            Task::Unwrap(own, wrapped) => {
+            Task::Unwrap(way, own, spec, wrapped) => {
+                let (kind, _) = secret_kind(spec.kind)?;
+                self.room()?;
                 let id = self.id(own)?;
                 let (wanted, wrapped) = (id.clone(), wrapped.to_vec());
-                self.hsm.call("unwrapping a key", move |desk| {
+                self.call("unwrapping a key", "AES key wrap", move |desk| {
                     let handle = desk.key(ClassKey::Secret, &key)?;
                     if desk.key_if_any(ClassKey::Secret, &wanted)?.is_some() {
                         return Ok(());
                     }
-                    let spec = ResidentSpec { kind: ResidentKind::Aes(256), wrappable: false };
-                    let template = desk.settings().template(secret_template(&wanted, spec, KeyType::AES));
+                    let mut template = secret_template(&wanted, spec, kind);
+                    // SoftHSM makes the object first and its value after, which CKA_MODIFIABLE = false refuses as Attribute
+                    // Read Only. Sensitive and Extractable cannot be loosened either way (PKCS#11 3.0 §4.9).
+                    template.retain(|one| !matches!(one, Attribute::Modifiable(_)));
+                    let template = desk.settings().template(template);
                     let made = desk.call(Call::Unwrap, |session| {
-                        session.unwrap_key(&Mechanism::AesKeyWrapPad, handle, &wrapped, &template)
+                        session.unwrap_key(&mechanism::key_wrap(way), handle, &wrapped, &template)
                     })?;
+                    if !spec.wrappable {
+                        keep_if_locked_in(desk, made)?;
+                    }
                     desk.remember(ClassKey::Secret, &wanted, made);
                     Ok(())
                 })?;
@@ -217,248 +268,32 @@ impl KeyVault for Resident {
     }
 }
 
-/// Makes a key, or finds it, and gives the public half of a pair.
-fn make(desk: &Desk<'_>, id: &KeyId, spec: ResidentSpec) -> Result<Option<PublicKey>, Fault> {
-    match spec.kind {
-        ResidentKind::Aes(bits) | ResidentKind::Hmac(bits) => {
-            if desk.key_if_any(ClassKey::Secret, id)?.is_some() {
-                return Ok(None);
-            }
-            let (kind, mechanism) = match spec.kind {
-                ResidentKind::Aes(_) => (KeyType::AES, Mechanism::AesKeyGen),
-                _ => (KeyType::GENERIC_SECRET, Mechanism::GenericSecretKeyGen),
-            };
-            let mut template = secret_template(id, spec, kind);
-            template.push(Attribute::ValueLen(ulong(bits as usize / 8)));
-            let template = desk.settings().template(template);
-            let handle = desk.call(Call::Generate, |session| session.generate_key(&mechanism, &template))?;
-            if !spec.wrappable {
-                super::wrap::keep_if_locked_in(desk, handle)?;
-            }
-            desk.remember(ClassKey::Secret, id, handle);
-            Ok(None)
-        }
-        ResidentKind::Rsa(_) | ResidentKind::Ec(_) => {
-            if desk.key_if_any(ClassKey::Private, id)?.is_none() {
-                make_pair(desk, id, spec)?;
-            }
-            let public = desk.key(ClassKey::Public, id)?;
-            read_public(desk, public, spec.kind).map(Some)
-        }
-    }
-}
-
-fn secret_template(id: &KeyId, spec: ResidentSpec, kind: KeyType) -> Vec<Attribute> {
-    let mac = kind == KeyType::GENERIC_SECRET;
-    let mut template = vec![Attribute::Class(ObjectClass::SECRET_KEY), Attribute::KeyType(kind)];
-    template.extend(common(id));
-    template.extend(locked(spec));
-    template.extend(if mac {
-        vec![Attribute::Sign(true), Attribute::Verify(true)]
-    } else {
-        vec![Attribute::Encrypt(true), Attribute::Decrypt(true), Attribute::Wrap(true), Attribute::Unwrap(true)]
-    });
-    template
-}
-
-fn common(id: &KeyId) -> Vec<Attribute> {
-    vec![
-        Attribute::Token(true),
-        // Some tools and modules find keys by label alone, so it is as unique as the identifier.
-        Attribute::Label(format!("keyhaven {id}").into_bytes()),
-        Attribute::Id(id.bytes().to_vec()),
-    ]
-}
-
-fn locked(spec: ResidentSpec) -> Vec<Attribute> {
-    vec![
-        Attribute::Private(true),
-        Attribute::Sensitive(true),
-        Attribute::Extractable(spec.wrappable),
-        Attribute::Modifiable(false),
-        Attribute::Copyable(false),
-    ]
-}
-
-fn make_pair(desk: &Desk<'_>, id: &KeyId, spec: ResidentSpec) -> Result<(), Fault> {
-    let rsa = matches!(spec.kind, ResidentKind::Rsa(_));
-    let mut public = common(id);
-    let mut private = [common(id), locked(spec), vec![Attribute::Sign(true)]].concat();
-    public.push(Attribute::Verify(true));
-    let mechanism = match spec.kind {
-        ResidentKind::Rsa(bits) => {
-            public.push(Attribute::ModulusBits(Ulong::from(u64::from(bits))));
-            // Always given: some tokens have no default, others an odd one.
-            public.push(Attribute::PublicExponent(vec![1, 0, 1]));
-            Mechanism::RsaPkcsKeyPairGen
-        }
-        ResidentKind::Ec(curve) => {
-            public.push(Attribute::EcParams(named(curve).ok_or_else(|| refused("this curve"))?.to_vec()));
-            Mechanism::EccKeyPairGen
-        }
-        ResidentKind::Aes(_) | ResidentKind::Hmac(_) => return Err(refused("a pair of this kind")),
-    };
-    if rsa {
-        public.push(Attribute::Encrypt(true));
-        private.push(Attribute::Decrypt(true));
-    }
-    let (public, private) = (desk.settings().template(public), desk.settings().template(private));
-    let (_, handle) = desk.call(Call::Generate, |session| session.generate_key_pair(&mechanism, &public, &private))?;
-    if spec.wrappable { Ok(()) } else { super::wrap::keep_if_locked_in(desk, handle) }
-}
-
-fn refused(what: &str) -> Fault {
-    HsmError::Refused(format!("not offered: {what}")).into()
-}
-
-/// Named curves as EC parameters: DER of their object identifiers (RFC 5480).
-fn named(curve: EcCurve) -> Option<&'static [u8]> {
-    match curve {
-        EcCurve::P256 => Some(&[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07]),
-        EcCurve::P384 => Some(&[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22]),
-        EcCurve::P521 => Some(&[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x23]),
-        _ => None,
-    }
-}
-
-fn read_public(desk: &Desk<'_>, handle: ObjectHandle, kind: ResidentKind) -> Result<PublicKey, Fault> {
-    let read = |kinds: &[AttributeType]| desk.call(Call::Attributes, |session| session.get_attributes(handle, kinds));
-    let broken = |_| refused("reading the public key that the token made");
+/// The type of a secret key, and its length in bits.
+fn secret_kind(kind: ResidentKind) -> Result<(KeyType, u32), VaultError> {
     match kind {
-        ResidentKind::Ec(curve) => {
-            let point = read(&[AttributeType::EcPoint])?.into_iter().find_map(|one| match one {
-                Attribute::EcPoint(point) => Some(point),
-                _ => None,
-            });
-            let point = point.ok_or_else(|| refused("reading a point"))?;
-            EcPublicKey::new(curve, inner(&point, curve)).map(PublicKey::Ec).map_err(broken)
-        }
-        _ => {
-            let (mut modulus, mut exponent) = (Vec::new(), Vec::new());
-            for one in read(&[AttributeType::Modulus, AttributeType::PublicExponent])? {
-                match one {
-                    Attribute::Modulus(bytes) => modulus = bytes,
-                    Attribute::PublicExponent(bytes) => exponent = bytes,
-                    _ => {}
-                }
-            }
-            RsaPublicKey::new(&modulus, &exponent).map(PublicKey::Rsa).map_err(broken)
+        ResidentKind::Aes(bits) => Ok((KeyType::AES, bits)),
+        ResidentKind::Hmac(bits) => Ok((KeyType::GENERIC_SECRET, bits)),
+        ResidentKind::Rsa(_) | ResidentKind::Ec(_) | ResidentKind::Ed25519 => {
+            Err(VaultError::NotSupported("bringing key pairs in"))
         }
     }
 }
 
-/// CKA_EC_POINT is a point in an OCTET STRING; some modules leave the OCTET STRING out.
-fn inner(point: &[u8], curve: EcCurve) -> &[u8] {
-    let length = 2 * curve.field_bytes() + 1;
-    let header = point.len().saturating_sub(length);
-    if point.len() > length && point[0] == 4 && matches!(header, 2 | 3) { &point[header..] } else { point }
-}
-
-/// A cipher that owns what it needs, for another thread.
-enum Way {
-    Gcm([u8; 12], Vec<u8>),
-    Cbc([u8; 16]),
-    CbcPad([u8; 16]),
-    Ecb,
-    RsaPkcs1,
-    RsaOaep(HashingAlgorithm),
-}
-
-impl Way {
-    fn of(cipher: Cipher<'_>) -> Self {
-        match cipher {
-            Cipher::Gcm(iv, aad) => Self::Gcm(iv, aad.to_vec()),
-            Cipher::Cbc(iv) => Self::Cbc(iv),
-            Cipher::CbcPad(iv) => Self::CbcPad(iv),
-            Cipher::Ecb => Self::Ecb,
-            Cipher::RsaPkcs1 => Self::RsaPkcs1,
-            Cipher::RsaOaep(hash) => Self::RsaOaep(hash),
-        }
-    }
-
-    fn is_rsa(&self) -> bool {
-        matches!(self, Self::RsaPkcs1 | Self::RsaOaep(_))
-    }
-
-    /// Mechanisms hold pointers, so one is built where it is used.
-    fn with<T>(&self, run: impl FnOnce(&Mechanism<'_>) -> cryptoki::error::Result<T>) -> cryptoki::error::Result<T> {
-        match self {
-            Self::Gcm(iv, aad) => {
-                let mut iv = *iv;
-                run(&Mechanism::AesGcm(GcmParams::new(&mut iv, aad, Ulong::from(128))?))
-            }
-            Self::Cbc(iv) => run(&Mechanism::AesCbc(*iv)),
-            Self::CbcPad(iv) => run(&Mechanism::AesCbcPad(*iv)),
-            Self::Ecb => run(&Mechanism::AesEcb),
-            Self::RsaPkcs1 => run(&Mechanism::RsaPkcs),
-            Self::RsaOaep(hash) => {
-                let (hash, mask) = hashes(*hash).ok_or(cryptoki::error::Error::NotSupported)?;
-                run(&Mechanism::RsaPkcsOaep(PkcsOaepParams::new(hash, mask, PkcsOaepSource::empty())))
-            }
-        }
-    }
-}
-
-fn hashes(hash: HashingAlgorithm) -> Option<(MechanismType, PkcsMgfType)> {
-    Some(match hash {
-        HashingAlgorithm::SHA_1 => (MechanismType::SHA1, PkcsMgfType::MGF1_SHA1),
-        HashingAlgorithm::SHA_256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
-        HashingAlgorithm::SHA_384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384),
-        HashingAlgorithm::SHA_512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512),
-        _ => return None,
-    })
-}
-
-type Maker = fn() -> Mechanism<'static>;
-
-/// Length of the MAC in bytes, and the mechanism.
-fn hmac(hash: HashingAlgorithm) -> Option<(usize, Maker)> {
-    Some(match hash {
-        HashingAlgorithm::SHA_1 => (20, || Mechanism::Sha1Hmac),
-        HashingAlgorithm::SHA_256 => (32, || Mechanism::Sha256Hmac),
-        HashingAlgorithm::SHA_384 => (48, || Mechanism::Sha384Hmac),
-        HashingAlgorithm::SHA_512 => (64, || Mechanism::Sha512Hmac),
-        _ => return None,
-    })
-}
-
-/// DigestInfo before a digest (RFC 8017 §9.2, note 1).
-fn digest_info(hash: HashingAlgorithm) -> Option<Vec<u8>> {
-    const ARC: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
-    let (last, length) = match hash {
-        HashingAlgorithm::SHA_256 => (1, 32),
-        HashingAlgorithm::SHA_384 => (2, 48),
-        HashingAlgorithm::SHA_512 => (3, 64),
-        _ => return None,
-    };
-    Some([&[0x30, 17 + length, 0x30, 0x0D, 0x06, 0x09][..], &ARC, &[last, 0x05, 0x00, 0x04, length]].concat())
-}
-
-/// What the token signs.
-fn input(signature: Signature, hash: HashingAlgorithm, digest: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let (length, _) = hmac(hash).ok_or(VaultError::NotSupported("a signature with this hash"))?;
-    if digest.len() != length {
-        return Err(HsmError::Refused("the digest has another length".into()).into());
-    }
-    match signature {
-        Signature::RsaPkcs1 => {
-            let mut input = digest_info(hash).ok_or(VaultError::NotSupported("a signature with this hash"))?;
-            input.extend_from_slice(digest);
-            Ok(input)
-        }
-        Signature::RsaPss | Signature::Ecdsa => Ok(digest.to_vec()),
-    }
-}
-
-fn signing(signature: Signature, hash: HashingAlgorithm) -> Mechanism<'static> {
-    match signature {
-        Signature::RsaPkcs1 => Mechanism::RsaPkcs,
-        Signature::Ecdsa => Mechanism::Ecdsa,
-        Signature::RsaPss => {
-            // `input` has refused the hashes that are not in the table.
-            let (hash_alg, mgf) = hashes(hash).unwrap_or((MechanismType::SHA256, PkcsMgfType::MGF1_SHA256));
-            let s_len = ulong(hmac(hash).map_or(32, |(length, _)| length));
-            Mechanism::RsaPkcsPss(PkcsPssParams { hash_alg, mgf, s_len })
-        }
-    }
+/// The x-coordinate of the shared point (SP 800-56A §5.7.1.2). The derived object lives for two calls.
+fn agree(desk: &Desk<'_>, key: &KeyId, peer: &EcPublicKey) -> Result<KeyBytes, Fault> {
+    let handle = desk.key(ClassKey::Private, key)?;
+    let template = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::GENERIC_SECRET),
+        Attribute::ValueLen(ulong(peer.curve().field_bytes())),
+        Attribute::Token(false),
+        Attribute::Private(true),
+        Attribute::Sensitive(false),
+        Attribute::Extractable(true),
+    ];
+    let secret = desk.call(Call::Derive, |session| {
+        let way = Mechanism::Ecdh1Derive(Ecdh1DeriveParams::new(EcKdf::null(), peer.point()));
+        session.derive_key(&way, handle, &template)
+    })?;
+    wrap::take_value(desk, secret)
 }

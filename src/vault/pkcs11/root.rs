@@ -230,7 +230,7 @@ impl Root for Pkcs11Root {
                 Ok::<_, RootError>(())
             })?),
             // A token without a generator of its own adds nothing.
-            Err(HsmError::Refused(_)) => Ok(key),
+            Err(HsmError::Refused(_) | HsmError::Lacks(_)) => Ok(key),
             Err(error) => Err(error.into()),
         }
     }

@@ -49,6 +49,7 @@ pub enum Omit {
     Wrap,
     Unwrap,
     Derive,
+    Sign,
     Verify,
 }
 
@@ -103,6 +104,7 @@ fn kind(attribute: &Attribute) -> Option<Omit> {
         Attribute::Wrap(_) => Omit::Wrap,
         Attribute::Unwrap(_) => Omit::Unwrap,
         Attribute::Derive(_) => Omit::Derive,
+        Attribute::Sign(_) => Omit::Sign,
         Attribute::Verify(_) => Omit::Verify,
         _ => return None,
     })

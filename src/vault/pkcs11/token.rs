@@ -377,7 +377,7 @@ impl Token {
 
 fn unavailable(fault: Fault) -> String {
     match fault.settled() {
-        HsmError::Unavailable(words) | HsmError::Refused(words) => words,
+        HsmError::Unavailable(words) | HsmError::Refused(words) | HsmError::Lacks(words) => words,
         other => other.to_string(),
     }
 }

@@ -105,12 +105,7 @@ pub(super) fn wrap(
         WrapMethod::GcmIvGiven | WrapMethod::GcmIvReturned | WrapMethod::GcmIvAppended | WrapMethod::GcmIvPrepended => {
             gcm_encrypt(desk, method, key, secret, iv)
         }
-        WrapMethod::KeyWrap | WrapMethod::KeyWrapPad => {
-            let carried = desk.call(Call::Import, |session| session.create_object(&carrier(Some(secret))))?;
-            let wrapped = desk.call(Call::Wrap, |session| session.wrap_key(&key_wrap(method), key, carried));
-            let _ = desk.call(Call::Destroy, |session| session.destroy_object(carried));
-            wrapped
-        }
+        WrapMethod::KeyWrap | WrapMethod::KeyWrapPad => wrap_bytes(desk, &key_wrap(method), key, KeyType::AES, secret),
         WrapMethod::CbcPad => {
             let cut =
                 desk.call(Call::Encrypt, |session| session.encrypt(&Mechanism::AesCbcPad(iv), key, secret.expose()))?;
@@ -138,16 +133,7 @@ pub(super) fn unwrap(desk: &Desk<'_>, method: WrapMethod, id: &KeyId, wrapped: &
             Ok(KeyBytes::new(plain))
         }
         WrapMethod::KeyWrap | WrapMethod::KeyWrapPad => {
-            let carried =
-                desk.call(Call::Unwrap, |session| session.unwrap_key(&key_wrap(method), key, wrapped, &carrier(None)))?;
-            let read = desk.call(Call::Attributes, |session| session.get_attributes(carried, &[AttributeType::Value]));
-            let _ = desk.call(Call::Destroy, |session| session.destroy_object(carried));
-            // A sensitive value is left out of the answer without an error.
-            let value = read?.into_iter().find_map(|one| match one {
-                Attribute::Value(value) => Some(KeyBytes::new(value)),
-                _ => None,
-            });
-            value.ok_or_else(|| HsmError::Refused("the token does not show the unwrapped value".into()).into())
+            unwrap_bytes(desk, &key_wrap(method), key, KeyType::AES, wrapped)
         }
         WrapMethod::CbcPad => {
             let (iv, cut) = wrapped.split_at_checked(16).ok_or_else(altered)?;
@@ -194,11 +180,49 @@ fn gcm_encrypt(
     Ok([iv, cut].concat())
 }
 
-/// A session key that carries the bytes through C_WrapKey; it lives for two calls.
-fn carrier(secret: Option<&KeyBytes>) -> Vec<Attribute> {
+/// Wraps bytes: C_WrapKey takes an object, so a session key carries them.
+pub(super) fn wrap_bytes(
+    desk: &Desk<'_>,
+    way: &Mechanism<'_>,
+    key: ObjectHandle,
+    kind: KeyType,
+    secret: &KeyBytes,
+) -> Result<Vec<u8>, Fault> {
+    let carried = desk.call(Call::Import, |session| session.create_object(&carrier(kind, Some(secret))))?;
+    let wrapped = desk.call(Call::Wrap, |session| session.wrap_key(way, key, carried));
+    let _ = desk.call(Call::Destroy, |session| session.destroy_object(carried));
+    wrapped
+}
+
+/// Opens what `wrap_bytes` made.
+pub(super) fn unwrap_bytes(
+    desk: &Desk<'_>,
+    way: &Mechanism<'_>,
+    key: ObjectHandle,
+    kind: KeyType,
+    wrapped: &[u8],
+) -> Result<KeyBytes, Fault> {
+    let carried = desk.call(Call::Unwrap, |session| session.unwrap_key(way, key, wrapped, &carrier(kind, None)))?;
+    take_value(desk, carried)
+}
+
+/// The value of a session key, which ends.
+pub(super) fn take_value(desk: &Desk<'_>, carried: ObjectHandle) -> Result<KeyBytes, Fault> {
+    let read = desk.call(Call::Attributes, |session| session.get_attributes(carried, &[AttributeType::Value]));
+    let _ = desk.call(Call::Destroy, |session| session.destroy_object(carried));
+    // A sensitive value is left out of the answer without an error.
+    let value = read?.into_iter().find_map(|one| match one {
+        Attribute::Value(value) => Some(KeyBytes::new(value)),
+        _ => None,
+    });
+    value.ok_or_else(|| HsmError::Refused("the token does not show the value".into()).into())
+}
+
+/// A session key that lives for two calls.
+fn carrier(kind: KeyType, secret: Option<&KeyBytes>) -> Vec<Attribute> {
     let mut template = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
-        Attribute::KeyType(KeyType::AES),
+        Attribute::KeyType(kind),
         Attribute::Token(false),
         Attribute::Private(true),
         Attribute::Sensitive(false),

@@ -206,6 +206,7 @@ impl KeyService {
                 ..Settings::default()
             },
             durable_reads: config.audit.durable_reads,
+            witness: Some(config.store.witness.clone()),
         })?;
         match core.sweep() {
             Ok(swept) if self.hsm.is_some() => {

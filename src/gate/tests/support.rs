@@ -90,6 +90,7 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     pub(super) strangers: Strangers,
     pub(super) durable_reads: bool,
+    pub(super) witness: Option<std::path::PathBuf>,
     pub(super) seed: u64,
     pub(super) clock: Arc<Hands>,
 }
@@ -101,6 +102,7 @@ impl Default for Setup {
             settings: Settings::default(),
             strangers: Strangers::NotFound,
             durable_reads: false,
+            witness: None,
             seed: 1,
             clock: Arc::new(Hands(AtomicI64::new(START))),
         }
@@ -143,6 +145,7 @@ impl House {
             limits: setup.limits.clone(),
             settings: setup.settings.clone(),
             durable_reads: setup.durable_reads,
+            witness: setup.witness.clone(),
         })?;
         Ok(Self { core, clock: setup.clock.clone() })
     }

@@ -75,29 +75,36 @@ pub fn verify(
     let head = head.map_err(|error| findings.add(Cure::Backup, error.to_string())).ok();
 
     let number = record.as_ref().ok().map(|record| record.number);
-    match record {
-        // Only a store that was never opened by a release with commit records may lack one.
-        Err(RecordError::Missing) if head.is_some() && !had_record => {
-            findings
-                .add(Cure::None, "the store is of an earlier release; the next start writes its first commit record");
-        }
-        Err(error) => findings.add(Cure::Backup, error.to_string()),
-        Ok(record) => {
-            if let Some(found) = &found {
-                compare_tallies(&record.tally, found, &mut findings);
-            }
-            if let Some(head) = head
-                && let Err(error) = compare(store, seal, &record, head, witness)
-            {
-                findings.add(Cure::Backup, error.to_string());
-            }
-            if let Some(path) = witness
-                && let Testimony::Unreadable(why) = Witness::read(path, seal)
-            {
-                let what = format!("{}, the copy of the commit record, says nothing: {why}", path.display());
+    let record = match (record, head) {
+        // Only a store that was never opened by a release with commit records may lack one. It is compared with the copy
+        // outside all the same, which it must not have.
+        (Err(RecordError::Missing), Some(head)) if !had_record => {
+            if head.blocks > 0 {
+                let what = "the store is of an earlier release; the next start writes its first commit record";
                 findings.add(Cure::None, what);
             }
+            None
         }
+        (Err(error), _) => {
+            findings.add(Cure::Backup, error.to_string());
+            None
+        }
+        (Ok(record), _) => Some(record),
+    };
+    if let (Some(record), Some(found)) = (&record, &found) {
+        compare_tallies(&record.tally, found, &mut findings);
+    }
+    if let Some(head) = head {
+        let first = CommitRecord { number: 0, head, tally: like.empty_like() };
+        if let Err(error) = compare(store, seal, record.as_ref().unwrap_or(&first), head, witness) {
+            findings.add(Cure::Backup, error.to_string());
+        }
+    }
+    if let Some(path) = witness
+        && let Testimony::Unreadable(why) = Witness::read(path, seal)
+    {
+        let what = format!("{}, the copy of the commit record, says nothing: {why}", path.display());
+        findings.add(Cure::None, what);
     }
     let found = found.unwrap_or(like);
     let rows = COUNTED.into_iter().filter(|kind| is_index(*kind)).map(|kind| found.count(kind)).sum();

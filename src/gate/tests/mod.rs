@@ -8,3 +8,4 @@ mod guess;
 mod properties;
 mod simulation;
 mod support;
+mod upkeep;

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::support::{Ask, House, Seeded, Setup, create, field, id, id_in, name, one_attribute, root};
 use crate::base::{Field, Value};
-use crate::gate::audit::verify;
 use crate::gate::open::open_seal;
+use crate::gate::{audit, verify};
+use crate::keep::Keep;
 use crate::registry::{Operation, ResultStatus, State, Tag, Version};
 use crate::store::{FaultPlan, Faults, Memory, Sequence, Store};
 
@@ -157,12 +158,16 @@ impl World {
         }
         let seal = open_seal(&*self.disk, &root(1)).unwrap().expect("a seal");
         let mut changes = 0;
-        verify(&*self.disk, &seal, |entry| {
+        audit::verify(&*self.disk, &seal, |entry| {
             let reads = matches!(entry.operation, Operation::Get | Operation::GetAttributes | Operation::Locate);
             changes += usize::from(entry.reason.is_none() && !reads && entry.operation != Operation(0));
         })
         .unwrap_or_else(|error| panic!("{error}"));
         assert!(changes >= self.acknowledged, "{changes} entries for {} acknowledged changes", self.acknowledged);
+        let entropy = Arc::new(Seeded::new(self.seed));
+        let keep = Keep::new(self.disk.clone(), Arc::new(seal), entropy.clone());
+        let verified = verify::verify(&keep, &*entropy, None, &mut |_, _| {}).unwrap();
+        assert_eq!(verified.findings.listed, [], "the store is not what its commit record says");
     }
 
     /// One request of one client about one of its objects.

@@ -17,7 +17,7 @@ use crate::registry::{
 };
 use crate::store::{Memory, Sequence, Store};
 use crate::ttlv::{Writer, check};
-use crate::vault::root::SoftRoot;
+use crate::vault::root::{Root, SoftRoot};
 
 /// When tests begin.
 pub(super) const START: i64 = 1_800_000_000;
@@ -134,10 +134,14 @@ impl House {
     }
 
     pub(super) fn open(store: Arc<dyn Store>, setup: &Setup) -> Result<Self, CoreError> {
+        Self::with_root(store, setup, Arc::new(root(setup.seed)))
+    }
+
+    pub(super) fn with_root(store: Arc<dyn Store>, setup: &Setup, root: Arc<dyn Root>) -> Result<Self, CoreError> {
         let core = Core::open(Parts {
             vault: Arc::new(crate::vault::NoVault),
             store,
-            root: Arc::new(root(setup.seed)),
+            root,
             policy: Arc::new(Ownership { strangers: setup.strangers }),
             identity: Identity::new(vec![Rule::CommonName], ["operator".to_owned()], Arc::new(OneUser)),
             clock: setup.clock.clone(),

@@ -242,11 +242,14 @@ fn a_compaction_that_is_killed_leaves_a_whole_store() {
     let (_parent, data) = prepared();
     let sound: Value = serde_json::from_str(&ends(0, &["verify", "--json"], &data)).unwrap();
     let whole = rows(&data);
+    let begun = Instant::now();
+    ends(0, &["compact"], &data);
+    let usual = begun.elapsed();
     let mut finished = 0;
-    for turn in 0..12_u64 {
+    for turn in 0..12_u32 {
         let mut child =
             command(&["compact", "--json"], &data).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(turn * 40));
+        thread::sleep(usual * turn / 9);
         let _ = child.kill();
         finished += usize::from(child.wait().unwrap().success());
         assert!(rows(&data) == whole, "turn {turn}");

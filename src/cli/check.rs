@@ -296,6 +296,16 @@ fn secrets(config: &Config, report: &mut Report) {
 }
 
 fn settings(config: &Config, report: &mut Report) {
+    let witness = &config.store.witness;
+    if !witness.parent().is_some_and(Path::is_dir) {
+        report.warns(
+            format!(
+                "the directory of {} does not exist: nothing reveals an older copy of the store",
+                witness.display()
+            ),
+            "make it, or correct [store] witness",
+        );
+    }
     if config.tls.idle_seconds < IDLE_SECONDS_ADVISED {
         report.warns(
             format!("[tls] idle_seconds is {}: pools of clients keep idle connections longer", config.tls.idle_seconds),

@@ -7,22 +7,15 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::keep::commit_record::{CommitRecord, CommitRecordBroken};
 use crate::keep::seal::{Seal, SealBroken};
 
-/// How often the file is written, at most.
-const EVERY: Duration = Duration::from_secs(1);
-
 /// Writes the file.
 pub struct Witness {
     path: PathBuf,
-    /// The record of the batch that is on its way to the disk.
-    coming: Option<Vec<u8>>,
-    /// The newest durable record that the file does not have.
-    due: Option<Vec<u8>>,
-    written: Option<Instant>,
+    /// The newest record, sealed, that the file does not have.
+    newest: Option<Vec<u8>>,
 }
 
 /// What a witness file holds.
@@ -40,12 +33,7 @@ pub enum Testimony {
 impl Witness {
     /// Writes to `path`; its directory must exist.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, coming: None, due: None, written: None }
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Self { path, newest: None }
     }
 
     /// Reads what was written.
@@ -63,30 +51,16 @@ impl Witness {
 
     /// This record is in a batch that goes to the disk.
     pub fn coming(&mut self, sealed: Vec<u8>) {
-        self.coming = Some(sealed);
+        self.newest = Some(sealed);
     }
 
-    /// The batch is durable. The file is written if it was not for a while.
+    /// The newest record is durable: the file gets it.
     pub fn settled(&mut self) {
-        self.due = self.coming.take().or_else(|| self.due.take());
-        if self.written.is_none_or(|written| written.elapsed() >= EVERY) {
-            self.write();
-        }
-    }
-
-    fn write(&mut self) {
-        let Some(sealed) = self.due.take() else { return };
-        self.written = Some(Instant::now());
+        let Some(sealed) = self.newest.take() else { return };
         let next = self.path.with_extension("next");
         // Not synced: commits would wait for it, and an older record or an empty file does no harm.
         if let Err(error) = fs::write(&next, sealed).and_then(|()| fs::rename(&next, &self.path)) {
             tracing::warn!(%error, file = %self.path.display(), "the copy of the commit record cannot be written");
         }
-    }
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        self.write();
     }
 }

@@ -162,7 +162,8 @@ pub trait Journal: Send {
     /// The writes that record a batch. After an error the store writes nothing any more.
     fn write(&mut self, batch: &Batch<'_>) -> Result<Vec<Write>, StoreError>;
 
-    /// The batch that `write` saw last is durable.
+    /// The batch that `write` saw last is durable. Not said of each: a driver may say it once a second, and when it
+    /// closes.
     fn settled(&mut self) {}
 }
 

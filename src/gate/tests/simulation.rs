@@ -129,8 +129,18 @@ impl World {
         self.runs += 1;
         self.house = open(&self.disk, self.seed + self.runs);
         self.current = self.settled.clone();
+        self.verify();
         self.compare();
         self.calm(false);
+    }
+
+    /// What the crash left is what the commit record says.
+    fn verify(&self) {
+        let seal = open_seal(&*self.disk, &root(1)).unwrap().expect("a seal");
+        let entropy = Arc::new(Seeded::new(self.seed));
+        let keep = Keep::new(self.disk.clone(), Arc::new(seal), entropy.clone());
+        let verified = verify::verify(&keep, &*entropy, None, &mut |_, _| {}).unwrap();
+        assert_eq!(verified.findings.listed, [], "the store is not what its commit record says");
     }
 
     /// Every object that the model has is there as the model says, for every client, and nothing else is.
@@ -164,10 +174,6 @@ impl World {
         })
         .unwrap_or_else(|error| panic!("{error}"));
         assert!(changes >= self.acknowledged, "{changes} entries for {} acknowledged changes", self.acknowledged);
-        let entropy = Arc::new(Seeded::new(self.seed));
-        let keep = Keep::new(self.disk.clone(), Arc::new(seal), entropy.clone());
-        let verified = verify::verify(&keep, &*entropy, None, &mut |_, _| {}).unwrap();
-        assert_eq!(verified.findings.listed, [], "the store is not what its commit record says");
     }
 
     /// One request of one client about one of its objects.

@@ -61,6 +61,7 @@ impl Flusher {
                 self.write(batch)?;
             }
             self.watermark.write(self.shared.waiters.durable());
+            self.journal.iter_mut().for_each(|journal| journal.settled());
             Ok::<(), StoreError>(())
         }));
         let why: Arc<str> = match outcome {
@@ -117,8 +118,9 @@ impl Flusher {
         self.shared.batches.fetch_add(1, Ordering::Relaxed);
 
         self.shared.waiters.advance(applied.last);
-        self.watermark.rise(applied.last);
-        self.journal.iter_mut().for_each(|journal| journal.settled());
+        if self.watermark.rise(applied.last) {
+            self.journal.iter_mut().for_each(|journal| journal.settled());
+        }
         self.shared.staging.retire(&applied.keys, applied.last);
         let mut queue = lock(&self.shared.queue);
         queue.backlog = (queue.backlog + self.held.len()).saturating_sub(count + held_before);

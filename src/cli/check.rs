@@ -21,6 +21,7 @@ use super::files;
 use super::pki::{self, CertificateFacts};
 use super::seams;
 use super::users::Users;
+use crate::store::Sled;
 
 /// Days before the end of a certificate from which `check` warns.
 const EXPIRY_WARNING_DAYS: i64 = 30;
@@ -304,6 +305,13 @@ fn settings(config: &Config, report: &mut Report) {
                 witness.display()
             ),
             "make it, or correct [store] witness",
+        );
+    }
+    let left = Sled::beside(&config.store.directory);
+    if left.exists() {
+        report.warns(
+            format!("{} is left of a compaction that was cut off", left.display()),
+            "run `keyhaven compact` again, or remove it",
         );
     }
     if config.tls.idle_seconds < IDLE_SECONDS_ADVISED {

@@ -3,8 +3,8 @@
 use super::keys::after;
 use crate::store::{Range, Store, StoreError};
 
-/// Keys read from the store at a time.
-const PAGE: usize = 512;
+/// Keys read from the store at a time: also of the longest values, so many fit into memory.
+const PAGE: usize = 64;
 
 /// Shows every key that begins with `prefix` and its value, in rising order, until `show` says stop by returning false.
 pub fn walk<E: From<StoreError>>(

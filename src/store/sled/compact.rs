@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::{Sled, SledOptions, open};
 use crate::store::{Commit, CommitError, RESERVED, Range, Sequence, Store, StoreError, Write};
 
-/// Keys read and written at a time.
-const PAGE: usize = 250;
+/// Keys read and written at a time: also of the longest values, so many fit into memory.
+const PAGE: usize = 64;
 
 /// What a compaction did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,7 +27,7 @@ impl Sled {
     /// Compacts the database in `options.dir`. `progress` hears how many keys were copied or compared, and of how many.
     /// What an interrupted compaction left beside the directory is removed first. Numbers of commits begin again.
     pub fn compact(options: &SledOptions, progress: &mut dyn FnMut(u64, u64)) -> Result<Compacted, StoreError> {
-        let beside = beside(&options.dir);
+        let beside = Self::beside(&options.dir);
         let old = Self::open(options.clone())?;
         remove(&beside)?;
         let bytes_before = bytes(&options.dir)?;
@@ -36,7 +36,13 @@ impl Sled {
             let why = format!("{free} bytes are free, a copy may need {bytes_before} and leaves free_bytes_min");
             return Err(StoreError::new("there is no room for a copy of the database", why));
         }
-        let total = old.count_check()?.map_or(0, |(_, found)| found);
+        let total = match old.count_check()? {
+            Some((expected, found)) if expected != found => {
+                let why = format!("{found} keys are left of {expected}");
+                return Err(StoreError::new("a damaged database is not compacted", why));
+            }
+            counts => counts.map_or(0, |(_, found)| found),
+        };
         let copied = old.copy_to(&SledOptions { dir: beside.clone(), ..options.clone() }, &mut |keys| {
             progress(keys, 2 * total.max(keys));
         });
@@ -56,6 +62,13 @@ impl Sled {
         drop(lock);
         remove(&beside)?;
         Ok(Compacted { keys, bytes_before, bytes_after: bytes(&options.dir)? })
+    }
+
+    /// Where a compaction makes the copy: beside the directory, so that both are in one file system. Nothing is lost if
+    /// it is removed while none runs.
+    pub fn beside(dir: &Path) -> PathBuf {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        dir.with_file_name(format!("{name}.compact"))
     }
 
     /// Copies every key into a fresh database, closes it, opens it again and compares.
@@ -113,12 +126,6 @@ fn pages(
         show(&page)?;
         start = [&last[..], &[0]].concat();
     }
-}
-
-/// Where the copy is made: beside the directory, so that both are in one file system.
-fn beside(dir: &Path) -> PathBuf {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    dir.with_file_name(format!("{name}.compact"))
 }
 
 fn remove(dir: &Path) -> Result<(), StoreError> {

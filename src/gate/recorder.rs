@@ -189,6 +189,10 @@ fn first_record(
     }
     let mut tally = Tally::new(entropy)?;
     tally.add_all(store)?;
+    // Whatever was written has its entry in the chain: objects without one have lost both.
+    if head.blocks == 0 && tally.keys() > 0 {
+        return Err(RecordError::Missing);
+    }
     Ok(CommitRecord { number: 0, head, tally })
 }
 

@@ -171,6 +171,12 @@ fn a_store_that_lost_its_record_or_the_end_of_its_chain_is_not_opened() {
     assert!(matches!(open(&store, None, 2), Err(RecordError::Missing)));
 
     let (store, _) = stopped();
+    rows(&store, b"l").iter().for_each(|(block, _)| put(&store, block, None));
+    put(&store, b"zcommit", None);
+    assert!(matches!(open(&store, None, 2), Err(RecordError::Missing)), "objects without a past");
+    assert!(look(&store, None).findings.listed.iter().any(|one| one.cure == Cure::Backup));
+
+    let (store, _) = stopped();
     let last = rows(&store, b"l").pop().unwrap().0;
     put(&store, &last, None);
     assert!(matches!(open(&store, None, 2), Err(RecordError::ChainEnds { recorded: 7, found: 6 })));

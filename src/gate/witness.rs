@@ -27,7 +27,7 @@ pub enum Testimony {
     /// There is one that was sealed for another store, or was altered.
     Strange,
     /// The record that it has seen.
-    Seen(CommitRecord),
+    Seen(Box<CommitRecord>),
 }
 
 impl Witness {
@@ -40,7 +40,7 @@ impl Witness {
     pub fn read(path: &Path, seal: &Seal) -> Testimony {
         match fs::read(path) {
             Ok(sealed) => match CommitRecord::open(seal, &sealed) {
-                Ok(record) => Testimony::Seen(record),
+                Ok(record) => Testimony::Seen(record.into()),
                 Err(CommitRecordBroken::Seal(SealBroken::Altered)) => Testimony::Strange,
                 Err(error) => Testimony::Unreadable(error.to_string()),
             },

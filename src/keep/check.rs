@@ -81,6 +81,9 @@ pub enum IndexFault {
     },
 }
 
+/// Names in the vault, each with its object.
+type ResidentKeys = BTreeSet<(Box<[u8]>, String)>;
+
 /// What a walk through the store found, and what should have been there.
 struct Walked {
     found: Tally,
@@ -91,7 +94,7 @@ struct Walked {
     /// Owners that are listed, and those that objects have.
     owners: (BTreeSet<String>, BTreeSet<String>),
     /// Keys in the vault that rows name, and those that objects name, with the object.
-    resident: (BTreeSet<(Box<[u8]>, String)>, BTreeSet<(Box<[u8]>, String)>),
+    resident: (ResidentKeys, ResidentKeys),
 }
 
 impl Keep {

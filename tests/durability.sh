@@ -19,6 +19,6 @@ facts() {
 
 cargo build --quiet "${build[@]}" --bin keyhaven
 export KEYHAVEN_BIN=${CARGO_TARGET_DIR:-target}/${profile/#dev/debug}/keyhaven
-KEYHAVEN_KILLS=$kills facts cargo test --quiet "${build[@]}" --package conformance --test conformance -- --nocapture life::kill
-KEYHAVEN_DAMAGE_CASES=$flips facts cargo test --quiet "${build[@]}" --test damage -- --nocapture
+KEYHAVEN_KILLS=$kills facts cargo test "${build[@]}" --package conformance --test conformance -- --nocapture life::kill
+KEYHAVEN_DAMAGE_CASES=$flips facts cargo test "${build[@]}" --test damage -- --nocapture
 facts cargo bench --quiet "${build[@]}" --bench scale -- "$objects"

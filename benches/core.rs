@@ -74,6 +74,7 @@ impl Case {
             limits: Limits::default(),
             settings: Settings::default(),
             durable_reads: false,
+            witness: None,
         });
         let peer = Peer::new("127.0.0.1:40000".into(), Caller::named("bench"));
         Self { core: core.unwrap(), peer, reply: Buffer::default() }

@@ -33,6 +33,7 @@ const EXPOSES: &[&str] = &[
     // Sealing, opening, and copying a staged body.
     "keep/mod.rs",
     "keep/seal.rs",
+    "keep/tally.rs",
     "keep/transaction.rs",
     "vault/",
     // Key blocks on the wire.
@@ -77,6 +78,7 @@ const COMMITS: &[(&str, usize, &str)] = &[
     ("keep/mod.rs", 1, "the commit of requests"),
     ("gate/mod.rs", 1, "the entry that says that the store was opened"),
     ("gate/open.rs", 1, "the namespace key of a new store"),
+    ("gate/repair.rs", 2, "index rows that are made again, and the entry that says so"),
     ("gate/sweep.rs", 1, "a key that the vault has erased is forgotten, with its entry"),
 ];
 

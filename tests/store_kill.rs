@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use keyhaven::store::{Commit, CommitError, Journal, Range, Sequence, Sled, SledOptions, Store, Write};
+use keyhaven::store::{Batch, Commit, CommitError, Journal, Range, Sled, SledOptions, Store, StoreError, Write};
 
 /// Set for a child: the data directory.
 const CHILD_DIR: &str = "KEYHAVEN_TEST_STORE_DIR";
@@ -54,8 +54,9 @@ fn object(n: u64) -> Vec<Write> {
 struct Lines;
 
 impl Journal for Lines {
-    fn write(&mut self, entries: &[(Sequence, Vec<u8>)]) -> Vec<Write> {
-        entries.iter().map(|(_, entry)| put(format!("l/{}", String::from_utf8_lossy(entry)), entry)).collect()
+    fn write(&mut self, batch: &Batch<'_>) -> Result<Vec<Write>, StoreError> {
+        let line = |entry: &[u8]| put(format!("l/{}", String::from_utf8_lossy(entry)), entry);
+        Ok(batch.entries.iter().map(|(_, entry)| line(entry)).collect())
     }
 }
 

@@ -84,6 +84,22 @@ impl Subject {
 
     /// Starts the server again on the same data and the same ports, and waits until it is ready.
     pub fn resume(&mut self) -> Result<()> {
+        self.begin()?;
+        let admin = self.own.as_ref().ok_or("gone")?.admin;
+        let end = Instant::now() + PATIENCE;
+        while !ready(admin) {
+            let own = self.own.as_mut().ok_or("gone")?;
+            let ended = own.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            if ended.is_some() || Instant::now() > end {
+                return Err(format!("the server is not ready (ended: {ended:?}); its log ends: {}", self.log()));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// Starts the server again and does not wait for it.
+    pub fn begin(&mut self) -> Result<()> {
         let kmip = self.kmip;
         let own = self.own.as_mut().ok_or("only a server of our own can be restarted")?;
         let log = |name: &str| {
@@ -103,16 +119,6 @@ impl Subject {
             .spawn()
             .map_err(|error| format!("{} does not start: {error}", own.program.display()))?;
         own.child = Some(child);
-        let admin = own.admin;
-        let end = Instant::now() + PATIENCE;
-        while !ready(admin) {
-            let own = self.own.as_mut().ok_or("gone")?;
-            let ended = own.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            if ended.is_some() || Instant::now() > end {
-                return Err(format!("the server is not ready (ended: {ended:?}); its log ends: {}", self.log()));
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
         Ok(())
     }
 
@@ -204,6 +210,18 @@ impl Subject {
     pub fn command(&self, arguments: &[&str]) -> Result<String> {
         let own = self.own.as_ref().ok_or("only a server of our own takes commands")?;
         run(&own.program, arguments, &own.data.path().join("data"))
+    }
+
+    /// Runs a command of the server's program on its data and kills it after this time, if it still runs then.
+    pub fn interrupt(&self, arguments: &[&str], after: Duration) -> Result<()> {
+        let own = self.own.as_ref().ok_or("only a server of our own takes commands")?;
+        let mut command = Command::new(&own.program);
+        command.args(arguments).arg("--data").arg(own.data.path().join("data"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| format!("{arguments:?}: {error}"))?;
+        thread::sleep(after);
+        child.kill().map_err(|error| format!("kill: {error}"))?;
+        child.wait().map(drop).map_err(|error| format!("wait: {error}"))
     }
 
     /// A directory that lives as long as the server of our own.

@@ -9,10 +9,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::config::Config;
 use super::failure::Failure;
-use super::seams::{open_root, store_options};
+use super::seams::open_keep;
 use crate::gate::audit::{self, Entry, Head, Kind};
-use crate::gate::open::open_seal;
-use crate::store::Sled;
 
 /// Proves the whole chain; the answer is a line for the operator.
 pub fn verify(config: &Config) -> Result<String, Failure> {
@@ -37,12 +35,8 @@ pub fn export(config: &Config, to: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn walk(config: &Config, show: impl FnMut(&Entry<'_>)) -> Result<Head, Failure> {
-    let fail = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
-    let root = open_root(config)?.root;
-    let store = Sled::open(store_options(config)).map_err(|error| fail(&error))?;
-    let seal = open_seal(&store, &*root).map_err(|error| fail(&error))?;
-    let seal = seal.ok_or_else(|| Failure::failed("the store is new: no server has used it yet"))?;
-    audit::verify(&store, &seal, show).map_err(|error| fail(&error))
+    let keep = open_keep(config)?;
+    audit::verify(&**keep.store(), keep.seal(), show).map_err(|error| Failure::failed(error.to_string()))
 }
 
 fn line(entry: &Entry<'_>) -> serde_json::Value {

@@ -21,6 +21,7 @@ use super::files;
 use super::pki::{self, CertificateFacts};
 use super::seams;
 use super::users::Users;
+use crate::store::Sled;
 
 /// Days before the end of a certificate from which `check` warns.
 const EXPIRY_WARNING_DAYS: i64 = 30;
@@ -296,6 +297,23 @@ fn secrets(config: &Config, report: &mut Report) {
 }
 
 fn settings(config: &Config, report: &mut Report) {
+    let witness = &config.store.witness;
+    if !witness.parent().is_some_and(Path::is_dir) {
+        report.warns(
+            format!(
+                "the directory of {} does not exist: nothing reveals an older copy of the store",
+                witness.display()
+            ),
+            "make it, or correct [store] witness",
+        );
+    }
+    let left = Sled::beside(&config.store.directory);
+    if left.exists() {
+        report.warns(
+            format!("{} is left of a compaction that was cut off", left.display()),
+            "run `keyhaven compact` again, or remove it",
+        );
+    }
     if config.tls.idle_seconds < IDLE_SECONDS_ADVISED {
         report.warns(
             format!("[tls] idle_seconds is {}: pools of clients keep idle connections longer", config.tls.idle_seconds),

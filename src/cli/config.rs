@@ -142,6 +142,8 @@ pub struct LimitSettings {
 pub struct StoreSettings {
     /// The directory of the embedded store.
     pub directory: PathBuf,
+    /// The file for the copy of the commit record.
+    pub witness: PathBuf,
     /// Memory for its cache, in bytes.
     pub cache_bytes: u64,
     /// Free bytes on the disk below which nothing is written.
@@ -393,6 +395,7 @@ impl Config {
             &mut self.tls.certificate,
             &mut self.tls.key,
             &mut self.store.directory,
+            &mut self.store.witness,
             &mut self.root.path,
             &mut self.users.file,
             &mut self.hsm.module,
@@ -464,7 +467,12 @@ impl Default for LimitSettings {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { directory: "store".into(), cache_bytes: 256 << 20, free_bytes_min: 256 << 20 }
+        Self {
+            directory: "store".into(),
+            witness: "store.witness".into(),
+            cache_bytes: 256 << 20,
+            free_bytes_min: 256 << 20,
+        }
     }
 }
 

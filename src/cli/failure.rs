@@ -9,13 +9,13 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done.
     Success = 0,
-    /// Not done: the server refused, a file is in the way, or `check` found what stops serving.
+    /// Not done: the server refused, a file is in the way, or `check` or `verify` found what is wrong.
     Failed = 1,
     /// The command line or the configuration file is wrong; nothing was tried.
     Usage = 2,
     /// No usable connection to the server.
     Connection = 3,
-    /// `check` found only warnings; the server would start.
+    /// `check` or `verify` found only warnings; the server would start.
     Warnings = 4,
 }
 

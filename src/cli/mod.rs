@@ -19,6 +19,7 @@ mod run;
 mod seams;
 mod service;
 mod unseal;
+mod upkeep;
 pub mod users;
 
 use std::io::Write;
@@ -49,7 +50,7 @@ pub fn main() -> ExitCode {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done (refused, or found wrong); 2 wrong command line or \
-                          configuration; 3 no connection to the server; 4 check found only warnings.";
+                          configuration; 3 no connection to the server; 4 check or verify found only warnings.";
 
 /// Keyhaven, a KMIP key-management server.
 #[derive(Debug, Parser)]
@@ -128,6 +129,46 @@ enum Verb {
         #[command(flatten)]
         place: Place,
         /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the whole store: open every value, compare the index with the objects, walk the audit chain, and compare
+    /// all of it with the commit record.
+    ///
+    /// The server must not run. Exit code 0: nothing is wrong; 1: something is; 4: only what does no harm now.
+    #[command(after_help = "Example:\n  keyhaven verify --data /var/lib/keyhaven")]
+    Verify {
+        #[command(flatten)]
+        place: Place,
+        /// Print the report as JSON, without a progress bar.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the index again from the objects, and write the commit record anew.
+    ///
+    /// The server must not run. Keys are never guessed: what cannot be read stays as it is. If more than the index
+    /// differs from the commit record, nothing is done unless it is accepted.
+    #[command(after_help = "Example:\n  keyhaven repair --data /var/lib/keyhaven")]
+    Repair {
+        #[command(flatten)]
+        place: Place,
+        /// Go on with what is here, although objects are lost or older than they were, and there is no backup. The
+        /// audit chain keeps what was accepted.
+        #[arg(long)]
+        accept: bool,
+        /// Print what was done as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy the database into a fresh one that takes less room, compare the two, and put it in place of the old one.
+    ///
+    /// The server must not run. The disk needs room for both. The root key is not needed. A compaction that was cut off
+    /// has changed nothing; the next one removes what it left.
+    #[command(after_help = "Example:\n  keyhaven compact --data /var/lib/keyhaven")]
+    Compact {
+        #[command(flatten)]
+        place: Place,
+        /// Print what was done as JSON, without a progress bar.
         #[arg(long)]
         json: bool,
     },
@@ -308,6 +349,9 @@ fn run(command: Command) -> Result<Exit, Failure> {
             print_findings(&findings, json);
             return Ok(check::exit(&findings));
         }
+        Verb::Verify { place, json } => return upkeep::verify(&place.load()?, json),
+        Verb::Repair { place, accept, json } => return upkeep::repair(&place.load()?, accept, json),
+        Verb::Compact { place, json } => return upkeep::compact(&place.load()?, json),
         Verb::Cert(command) => cert::run(command)?,
         Verb::User(command) => user(command)?,
         Verb::Audit(AuditCommand::Verify { place }) => println!("{}", audit::verify(&place.load()?)?),

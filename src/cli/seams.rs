@@ -11,6 +11,8 @@ use super::config::{Config, HsmSettings, RootKind};
 use super::failure::Failure;
 use super::passphrase::{ask, passphrase, pin};
 use crate::base::{Entropy, EntropyFailed};
+use crate::gate::open::open_seal;
+use crate::keep::Keep;
 use crate::store::{Sled, SledOptions};
 use crate::vault::pkcs11::{Canary, Hsm, Pkcs11Root, RootFile};
 use crate::vault::root::{Root, RootError, SoftRoot};
@@ -147,6 +149,16 @@ pub fn store_options(config: &Config) -> SledOptions {
         free_bytes_min: config.store.free_bytes_min,
         ..SledOptions::new(&config.store.directory)
     }
+}
+
+/// The objects of a store that no server has open.
+pub fn open_keep(config: &Config) -> Result<Keep, Failure> {
+    let fail = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
+    let root = open_root(config)?.root;
+    let store = Sled::open(store_options(config)).map_err(|error| fail(&error))?;
+    let seal = open_seal(&store, &*root).map_err(|error| fail(&error))?;
+    let seal = seal.ok_or_else(|| Failure::failed("the store is new: no server has used it yet"))?;
+    Ok(Keep::new(Arc::new(store), Arc::new(seal), Arc::new(SystemEntropy)))
 }
 
 /// Whether the store can be opened and has all its keys; the error says why not. A store that a server has open, and

@@ -214,6 +214,7 @@ impl KeyService {
                 ..Settings::default()
             },
             durable_reads: config.audit.durable_reads,
+            witness: Some(config.store.witness.clone()),
         })?;
         let authority = LocalAuthority::new(&config.data, tls_options(config), identity(config, self.users.clone()));
         let core = core.with_provisioner(Arc::new(authority));

@@ -1,14 +1,15 @@
 //! The audit chain: one entry for each operation, in the order of commits, in blocks that are sealed and chained by a
-//! keyed hash. A write's entry is part of the write's commit; a read's entry joins the same chain a moment later. The
-//! store asks `Chain` for the blocks of each batch just before the batch goes to the disk.
+//! keyed hash. A write's entry is part of the write's commit; a read's entry joins the same chain a moment later.
+//! `recorder` asks `Chain` for the blocks of each batch just before the batch goes to the disk.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::base::Entropy;
+use crate::base::{Entropy, EntropyFailed};
+pub use crate::keep::commit_record::Head;
 use crate::keep::seal::{Class, Seal, SealBroken};
 use crate::registry::{Operation, ResultReason, Version};
-use crate::store::{Journal, Range, Sequence, Store, StoreError, Write};
+use crate::store::{Range, Sequence, Store, StoreError, Write};
 
 /// First byte of the keys of blocks.
 const PREFIX: u8 = b'l';
@@ -53,6 +54,21 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// What the server did by itself, and not for one object.
+    pub fn of_server(kind: Kind, at_micros: i64, what: &'a str) -> Self {
+        Self {
+            kind,
+            at_micros,
+            caller: "keyhaven",
+            address: "",
+            version: Version::NEWEST,
+            operation: Operation(0),
+            objects: "",
+            reason: None,
+            correlation: what,
+        }
+    }
+
     /// The stored form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();
@@ -115,22 +131,6 @@ fn cut(text: &str) -> &str {
     &text[..end]
 }
 
-/// The head of the chain: how many blocks there are, and the hash of the last.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Head {
-    /// Blocks so far.
-    pub blocks: u64,
-    /// Hash of the last block; zero before the first.
-    pub hash: [u8; 32],
-}
-
-impl fmt::Display for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.blocks)?;
-        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 /// Writes the chain.
 pub struct Chain {
     seal: Arc<Seal>,
@@ -141,14 +141,7 @@ pub struct Chain {
 impl Chain {
     /// Goes on where the chain in the store ends.
     pub fn open(store: &dyn Store, seal: Arc<Seal>, entropy: Arc<dyn Entropy>) -> Result<Self, AuditBroken> {
-        let last = store.scan(Range { start: &[PREFIX], end: &[PREFIX + 1] }, 1, true)?;
-        let head = match last.into_iter().next() {
-            None => Head { blocks: 0, hash: [0; 32] },
-            Some((key, read)) => {
-                let block = Block::open(&seal, &key, &read.value.unwrap_or_default())?;
-                Head { blocks: block.number + 1, hash: block.hash }
-            }
-        };
+        let head = end(store, &seal)?;
         Ok(Self { seal, entropy, head })
     }
 
@@ -157,33 +150,31 @@ impl Chain {
         self.head
     }
 
-    fn block(&mut self, entries: &[u8]) -> Option<Write> {
+    fn block(&mut self, entries: &[u8]) -> Result<Write, EntropyFailed> {
         let number = self.head.blocks;
         let hash = self.seal.chain(&self.head.hash, &[&number.to_be_bytes(), entries].concat());
         let key = block_key(number);
         let plain = [&self.head.hash[..], &hash[..], entries].concat();
-        // Without randomness nothing can be sealed; the commit that needs the entry fails with it.
-        let value = self.seal.seal(Class::Audit, &key, number, &plain, &*self.entropy).ok()?;
+        let value = self.seal.seal(Class::Audit, &key, number, &plain, &*self.entropy)?;
         self.head = Head { blocks: number + 1, hash };
-        Some(Write { key, value: Some(value) })
+        Ok(Write { key, value: Some(value) })
     }
-}
 
-impl Journal for Chain {
-    fn write(&mut self, entries: &[(Sequence, Vec<u8>)]) -> Vec<Write> {
+    /// The blocks that hold these entries.
+    pub fn write(&mut self, entries: &[(Sequence, Vec<u8>)]) -> Result<Vec<Write>, EntropyFailed> {
         let mut writes = Vec::new();
         let mut block = Vec::with_capacity(BLOCK_BYTES);
         for (_, entry) in entries {
             if !block.is_empty() && block.len() + entry.len() > BLOCK_BYTES {
-                writes.extend(self.block(&block));
+                writes.push(self.block(&block)?);
                 block.clear();
             }
             block.extend_from_slice(entry);
         }
         if !block.is_empty() {
-            writes.extend(self.block(&block));
+            writes.push(self.block(&block)?);
         }
-        writes
+        Ok(writes)
     }
 }
 
@@ -235,6 +226,22 @@ impl Block {
         let fixed = |bytes: &[u8]| bytes.try_into().map_err(|_| AuditBroken::Entry(number));
         Ok(Self { number, previous: fixed(previous)?, hash: fixed(hash)?, entries: entries.to_vec() })
     }
+}
+
+/// Where the chain in the store ends, by its last block alone.
+pub fn end(store: &dyn Store, seal: &Seal) -> Result<Head, AuditBroken> {
+    let last = store.scan(Range { start: &[PREFIX], end: &[PREFIX + 1] }, 1, true)?;
+    let Some((key, read)) = last.into_iter().next() else { return Ok(Head { blocks: 0, hash: [0; 32] }) };
+    let block = Block::open(seal, &key, &read.value.unwrap_or_default())?;
+    Ok(Head { blocks: block.number + 1, hash: block.hash })
+}
+
+/// Whether the block before this head is in the store and has its hash: whether the chain once ended there.
+pub fn passed(store: &dyn Store, seal: &Seal, head: Head) -> Result<bool, StoreError> {
+    let Some(last) = head.blocks.checked_sub(1) else { return Ok(true) };
+    let key = block_key(last);
+    let Some(value) = store.get(&key)?.value else { return Ok(false) };
+    Ok(Block::open(seal, &key, &value).is_ok_and(|block| block.hash == head.hash))
 }
 
 fn block_key(number: u64) -> Vec<u8> {

@@ -15,6 +15,8 @@ mod news;
 pub mod open;
 pub mod outbox;
 pub mod policy;
+pub mod recorder;
+pub mod repair;
 #[cfg(test)]
 mod resident_tests;
 #[cfg(test)]
@@ -27,19 +29,23 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod users;
+pub mod verify;
+pub mod witness;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::audit::{AuditBroken, Chain, Entry, Head, Kind};
+use self::audit::{Entry, Kind};
 use self::batch::Done;
 use self::credentials::{Asking, Spent};
 use self::identity::{Identity, Named, Peer};
 use self::jobs::Jobs;
 use self::open::{OpenError, open_or_create_seal};
 use self::outbox::Outboxes;
+use self::recorder::{RecordError, Recorder};
 use crate::base::{Buffer, Clock, Date, Entropy, Error, Limits, Result};
 use crate::keep::{Keep, Transaction};
 use crate::model::right::{Caller, Policy};
@@ -76,6 +82,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Whether an answer to a read waits until its audit entry is durable.
     pub durable_reads: bool,
+    /// The file for a copy of the commit record, outside of the store; None for none.
+    pub witness: Option<PathBuf>,
 }
 
 /// The synchronous core: bytes of a request in, bytes of an answer out.
@@ -107,8 +115,8 @@ pub enum Outcome {
 pub enum CoreError {
     /// The store and the root do not go together, or the store failed.
     Open(OpenError),
-    /// The audit chain cannot be continued.
-    Audit(AuditBroken),
+    /// The store is not what it was.
+    Record(RecordError),
     /// Randomness failed.
     Entropy(crate::base::EntropyFailed),
     /// The asynchronous requests that were left cannot be read.
@@ -119,7 +127,7 @@ impl std::fmt::Display for CoreError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Open(error) => error.fmt(f),
-            Self::Audit(error) => error.fmt(f),
+            Self::Record(error) => error.fmt(f),
             Self::Entropy(error) => error.fmt(f),
             Self::Jobs(error) => error.fmt(f),
         }
@@ -168,9 +176,10 @@ impl Core {
     pub fn open(parts: Parts) -> std::result::Result<Self, CoreError> {
         let seal = open_or_create_seal(&*parts.store, &*parts.root, &*parts.entropy).map_err(CoreError::Open)?;
         let seal = Arc::new(seal);
-        let chain = Chain::open(&*parts.store, seal.clone(), parts.entropy.clone()).map_err(CoreError::Audit)?;
-        let head = chain.head();
-        parts.store.set_journal(Box::new(chain));
+        let recorder = Recorder::open(&*parts.store, seal.clone(), parts.entropy.clone(), parts.witness.as_deref());
+        let recorder = recorder.map_err(CoreError::Record)?;
+        let beginning = recorder.beginning();
+        parts.store.set_journal(Box::new(recorder));
         let mut bytes = [0; 8];
         parts.entropy.fill(&mut bytes).map_err(CoreError::Entropy)?;
         let core = Self {
@@ -192,7 +201,7 @@ impl Core {
             run: format!("{:016X}", u64::from_be_bytes(bytes)),
             requests: AtomicU64::new(0),
         };
-        core.note_opened(head)?;
+        core.note_opened(&beginning)?;
         core.find_unfinished().map_err(CoreError::Jobs)?;
         Ok(core)
     }
@@ -205,20 +214,9 @@ impl Core {
     }
 
     /// The chain says where this run begins and how far the one before came.
-    fn note_opened(&self, head: Head) -> std::result::Result<(), CoreError> {
+    fn note_opened(&self, beginning: &str) -> std::result::Result<(), CoreError> {
         let mut journal = Vec::new();
-        Entry {
-            kind: Kind::Opened,
-            at_micros: self.clock.now_micros(),
-            caller: "keyhaven",
-            address: "",
-            version: Version::NEWEST,
-            operation: Operation(0),
-            objects: "",
-            reason: None,
-            correlation: &head.to_string(),
-        }
-        .encode(&mut journal);
+        Entry::of_server(Kind::Opened, self.clock.now_micros(), beginning).encode(&mut journal);
         let commit = Commit { journal, ..Commit::default() };
         let store = self.services.keep.store();
         match store.commit(commit) {

@@ -83,6 +83,7 @@ impl TestServer {
             limits,
             settings,
             durable_reads: false,
+            witness: None,
         })
         .unwrap();
         Self { core, clock }

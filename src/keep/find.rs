@@ -4,6 +4,7 @@
 use super::index::{attribute_prefix, authorities_prefix, is_indexed, owned_prefix};
 use super::keys::{Kind, after, key};
 use super::seal::Class;
+use super::walk::walk;
 use super::{Keep, KeepError, Kept};
 use crate::base::Value;
 use crate::registry::Tag;
@@ -108,24 +109,12 @@ impl Keep {
     /// The names of all who own objects.
     pub fn owners(&self) -> Result<Vec<String>, KeepError> {
         let mut owners = Vec::new();
-        let mut start = key(Kind::Owner, &[]);
-        let end = after(&start);
-        loop {
-            let page = self.store().scan(Range { start: &start, end: &end }, PAGE, false)?;
-            let full = page.len() == PAGE;
-            for (place, read) in page {
-                let sealed = read.value.unwrap_or_default();
-                let plain = self
-                    .seal()
-                    .open(Class::Server, &place, &sealed)
-                    .map_err(|error| KeepError::Seal("the list of owners".to_owned(), error))?;
-                owners.push(String::from_utf8_lossy(&plain).into_owned());
-                start = place;
-                start.push(0);
-            }
-            if !full {
-                return Ok(owners);
-            }
-        }
+        walk(&**self.store(), &key(Kind::Owner, &[]), |place, sealed| {
+            let plain = self.seal().open(Class::Server, place, sealed);
+            let plain = plain.map_err(|error| KeepError::Seal("the list of owners".to_owned(), error))?;
+            owners.push(String::from_utf8_lossy(&plain).into_owned());
+            Ok::<_, KeepError>(true)
+        })?;
+        Ok(owners)
     }
 }

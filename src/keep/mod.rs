@@ -2,13 +2,17 @@
 //! `Keep` reads; `Transaction` stages changes, which reach the store as one commit.
 
 mod cache;
+pub mod check;
+pub mod commit_record;
 pub mod find;
 pub mod index;
 pub mod keys;
 pub mod memo;
 pub mod record;
 pub mod seal;
+pub mod tally;
 mod transaction;
+pub mod walk;
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,6 +51,14 @@ pub struct ResidentRow {
     pub to_erase: bool,
     /// The object.
     pub id: Box<str>,
+}
+
+impl ResidentRow {
+    /// What a row says; None if it cannot be read.
+    pub fn read(place: &[u8], value: &[u8]) -> Option<Self> {
+        let (state, id) = value.split_first()?;
+        Some(Self { key: place.get(1..)?.into(), to_erase: *state == TO_ERASE, id: String::from_utf8_lossy(id).into() })
+    }
 }
 
 /// The name of an object's key in the vault, if its material is there.
@@ -249,29 +261,12 @@ impl Keep {
 
     /// Every key in the vault that the store knows of.
     pub fn resident_rows(&self) -> Result<Vec<ResidentRow>, KeepError> {
-        const PAGE: usize = 1000;
         let mut rows = Vec::new();
-        let mut start = key(Kind::Resident, &[]);
-        let end = keys::after(&start);
-        loop {
-            let page = self.store.scan(crate::store::Range { start: &start, end: &end }, PAGE, false)?;
-            let full = page.len() == PAGE;
-            for (place, read) in page {
-                let value = read.value.unwrap_or_default();
-                if let Some((state, id)) = value.split_first() {
-                    rows.push(ResidentRow {
-                        key: place[1..].into(),
-                        to_erase: *state == TO_ERASE,
-                        id: String::from_utf8_lossy(id).into(),
-                    });
-                }
-                start = place;
-                start.push(0);
-            }
-            if !full {
-                return Ok(rows);
-            }
-        }
+        walk::walk(&*self.store, &key(Kind::Resident, &[]), |place, value| {
+            rows.extend(ResidentRow::read(place, value));
+            Ok::<_, KeepError>(true)
+        })?;
+        Ok(rows)
     }
 
     /// The commit that forgets a key which the vault has erased, with its journal entry.
@@ -372,8 +367,8 @@ impl Keep {
         }
     }
 
-    /// The list of owners, so that an operator can search the objects of all.
-    fn stage_owner(&self, owner: &str, commit: &mut Commit) -> Result<(), KeepError> {
+    /// The list of owners, so that an operator can search the objects of all. Nothing if the owner is on it.
+    pub fn stage_owner(&self, owner: &str, commit: &mut Commit) -> Result<(), KeepError> {
         let place = key(Kind::Owner, &[&index::owner_hash(&self.seal, owner)]);
         let known = self.store.get(&place)?.value.is_some() || commit.writes.iter().any(|write| write.key == place);
         if !known {

@@ -13,8 +13,15 @@ use crate::registry::{
 };
 use crate::ttlv::{Item, Writer, check};
 
-/// Format of this release. A reader refuses one it does not know; a new format comes with a migration.
-const FORMAT: u8 = 1;
+type Reader = fn(&str, &[u8]) -> Result<(ManagedObject, u64), RecordBroken>;
+
+/// Every format that was released, oldest first, each with its reader, which stays for good: a record is written in the
+/// newest format when its object next changes, until then it is read as it is. A format that is not here is a newer
+/// release's. `tests/released` has a store of each release.
+const READERS: &[(u8, Reader)] = &[(1, read_1)];
+
+/// The format that is written.
+const FORMAT: u8 = READERS[READERS.len() - 1].0;
 
 // Tags of the record's own fields, from the range that the standard leaves to extensions.
 const RECORD: Tag = Tag(0x54_4B01);
@@ -62,11 +69,16 @@ pub fn encode(object: &ManagedObject, order: u64) -> crate::base::Buffer {
 /// Reads what `encode` made. The bytes have passed the seal, so what is wrong with them is our own fault or a newer
 /// release's.
 pub fn decode(id: &str, bytes: &[u8]) -> Result<(ManagedObject, u64), RecordBroken> {
-    let broken = |what: &str| RecordBroken(what.to_owned());
-    let (format, bytes) = bytes.split_last().ok_or_else(|| broken("it is empty"))?;
-    if *format != FORMAT {
-        return Err(RecordBroken(format!("its format {format} is not one of this release")));
+    let (format, bytes) = bytes.split_last().ok_or_else(|| RecordBroken("it is empty".to_owned()))?;
+    match READERS.iter().find(|(known, _)| known == format) {
+        Some((_, read)) => read(id, bytes),
+        None => Err(RecordBroken(format!("its format {format} is not one of this release"))),
     }
+}
+
+/// Reads format 1, of release 0.1.
+fn read_1(id: &str, bytes: &[u8]) -> Result<(ManagedObject, u64), RecordBroken> {
+    let broken = |what: &str| RecordBroken(what.to_owned());
     let limits = Limits { message_bytes_max: usize::MAX, items_max: usize::MAX, depth_max: 64, ..Limits::default() };
     let root = check(bytes, &limits).map_err(|error| RecordBroken(error.to_string()))?;
     let mut children = root.children();
@@ -284,6 +296,15 @@ mod tests {
         certificate.material.fields = Fields::Certificate(CertificateType::X_509);
         certificate.attributes.set(attr::CERTIFICATE_TYPE, CertificateType::X_509);
         round_trip(&certificate);
+    }
+
+    #[test]
+    fn a_format_of_a_newer_release_is_refused() {
+        let mut stored = encode(&ManagedObject::new("id", ObjectType::SymmetricKey, "a"), 1).to_vec();
+        *stored.last_mut().unwrap() = FORMAT + 1;
+        assert!(decode("id", &stored).unwrap_err().to_string().contains("format 2 is not one of this release"));
+        let formats: Vec<u8> = READERS.iter().map(|(format, _)| *format).collect();
+        assert!(formats.is_sorted(), "the newest is written");
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! The driver for tests and simulation: everything in memory, durable at once or when the test says so.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Mutex;
 
 use super::waiters::Waiters;
 use super::{
-    Commit, CommitError, Journal, Range, Read, Sequence, Store, StoreError, Wake, Write, check_key, check_writes,
-    clamp, lock,
+    Batch, Change, Commit, CommitError, Journal, Range, Read, Sequence, Store, StoreError, Wake, Write, check_key,
+    check_writes, clamp, lock,
 };
 
 type Table = BTreeMap<Vec<u8>, (Sequence, Option<Vec<u8>>)>;
+
+/// The values of keys before and after a batch.
+type Changes = BTreeMap<Vec<u8>, (Option<Vec<u8>>, Option<Vec<u8>>)>;
 
 /// A store in memory.
 pub struct Memory {
@@ -34,7 +38,8 @@ struct State {
 
 struct Pending {
     sequence: Sequence,
-    writes: Vec<Write>,
+    /// Each with the value before it.
+    writes: Vec<(Option<Vec<u8>>, Write)>,
     journal: Vec<u8>,
 }
 
@@ -74,6 +79,7 @@ impl Memory {
         // Another thread may have come further in the meantime; the number never falls.
         if reached > self.waiters.durable() {
             self.waiters.advance(reached);
+            lock(&self.state).journal.iter_mut().for_each(|journal| journal.settled());
         }
     }
 
@@ -106,25 +112,44 @@ impl State {
         let count = self.pending.partition_point(|pending| pending.sequence <= up_to);
         let batch: Vec<Pending> = self.pending.drain(..count).collect();
         let Some(reached) = batch.last().map(|pending| pending.sequence) else { return Sequence(0) };
+        let mut changes = Changes::new();
         for Pending { sequence, writes, journal } in batch {
             if !journal.is_empty() {
                 self.held.push((sequence, journal));
             }
-            for write in writes {
+            for (before, write) in writes {
+                changes.entry(write.key.clone()).or_insert((before, None)).1 = write.value.clone();
                 self.settle(write, sequence);
             }
         }
-        self.record(reached);
+        self.record(reached, &changes);
         reached
     }
 
     /// Lets the journal write what is held.
-    fn record(&mut self, last: Sequence) {
-        let Some(journal) = self.journal.as_mut().filter(|_| !self.held.is_empty()) else { return };
-        let writes = journal.write(&std::mem::take(&mut self.held));
-        for write in writes {
-            self.visible.insert(write.key.clone(), (last, write.value.clone()));
-            self.settle(write, last);
+    fn record(&mut self, last: Sequence, changes: &Changes) {
+        let Some(journal) = self.journal.as_mut() else { return };
+        if self.held.is_empty() && changes.is_empty() {
+            return;
+        }
+        let entries = std::mem::take(&mut self.held);
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|(key, (before, after))| Change {
+                key,
+                before: before.as_deref().map(Cow::Borrowed),
+                after: after.as_deref(),
+            })
+            .collect();
+        match journal.write(&Batch { entries: &entries, changes: &changes }) {
+            Ok(writes) => {
+                for write in writes {
+                    self.visible.insert(write.key.clone(), (last, write.value.clone()));
+                    self.settle(write, last);
+                }
+            }
+            // A driver with a disk stops writing here; what is in memory is gone with the process anyway.
+            Err(error) => tracing::error!(%error, "the journal cannot write"),
         }
     }
 
@@ -189,10 +214,12 @@ impl Store for Memory {
         if !commit.writes.is_empty() {
             state.latest = sequence;
         }
-        for write in &commit.writes {
-            state.visible.insert(write.key.clone(), (sequence, write.value.clone()));
+        let mut writes = Vec::with_capacity(commit.writes.len());
+        for write in commit.writes {
+            let before = state.visible.insert(write.key.clone(), (sequence, write.value.clone()));
+            writes.push((before.and_then(|(_, value)| value), write));
         }
-        state.pending.push(Pending { sequence, writes: commit.writes, journal: commit.journal });
+        state.pending.push(Pending { sequence, writes, journal: commit.journal });
         let at_once = state.durable.is_none();
         drop(state);
         if at_once {
@@ -213,7 +240,7 @@ impl Store for Memory {
         let mut state = lock(&self.state);
         state.journal = Some(journal);
         let durable = self.waiters.durable();
-        state.record(durable);
+        state.record(durable, &Changes::new());
     }
 }
 

@@ -12,7 +12,8 @@
 //!
 //! # The journal
 //! Keys that the journal writes are the journal's alone: no commit writes or expects them. Their version is the
-//! last commit of the batch that recorded them.
+//! last commit of the batch that recorded them. It sees every change of a batch, with what was there before, so that
+//! it can keep account of what the store holds.
 
 mod faults;
 mod memory;
@@ -21,12 +22,13 @@ mod sled;
 mod suite;
 mod waiters;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::faults::{FaultPlan, Faults};
 pub use self::memory::Memory;
-pub use self::sled::{Sled, SledOptions};
+pub use self::sled::{Compacted, Sled, SledOptions};
 
 /// Longest key, bytes. Sixteen keys with chunks of values stay below the size at which sled leaves its log.
 pub const KEY_BYTES_MAX: usize = 1024;
@@ -134,11 +136,35 @@ pub struct Range<'a> {
     pub end: &'a [u8],
 }
 
-/// Turns journal entries into writes. The store calls it with the entries of each batch in order of their
-/// commits, just before that batch goes to the disk; its writes are part of the batch.
+/// What goes to the disk at once.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// Journal entries in order of their commits, which are the numbers beside them.
+    pub entries: &'a [(Sequence, Vec<u8>)],
+    /// What the commits change, each key once, in no order.
+    pub changes: &'a [Change<'a>],
+}
+
+/// What becomes of one key.
+#[derive(Debug)]
+pub struct Change<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Its value before the batch.
+    pub before: Option<Cow<'a, [u8]>>,
+    /// Its value after it.
+    pub after: Option<&'a [u8]>,
+}
+
+/// Turns what a batch does into writes that record it. The store calls it just before the batch goes to the disk; its
+/// writes are part of the batch. Batches before the journal was set are not shown to it, their entries are.
 pub trait Journal: Send {
-    /// The writes that record these entries. `Sequence` is the commit of each entry.
-    fn write(&mut self, entries: &[(Sequence, Vec<u8>)]) -> Vec<Write>;
+    /// The writes that record a batch. After an error the store writes nothing any more.
+    fn write(&mut self, batch: &Batch<'_>) -> Result<Vec<Write>, StoreError>;
+
+    /// The batch that `write` saw last is durable. Not said of each: a driver may say it once a second, and when it
+    /// closes.
+    fn settled(&mut self) {}
 }
 
 /// Ordered keys and values with compare-and-commit. Every driver passes the tests of `suite`.

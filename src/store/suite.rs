@@ -1,9 +1,10 @@
 //! The tests every driver passes. A driver calls `store_tests!` with a function that makes an empty store.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::{Commit, CommitError, Expect, Journal, Range, Read, Sequence, Store, Write, lock};
+use super::{Batch, Commit, CommitError, Expect, Journal, Range, Read, Sequence, Store, StoreError, Write, lock};
 
 /// Emits one `#[test]` for each function of the suite.
 macro_rules! store_tests {
@@ -11,7 +12,7 @@ macro_rules! store_tests {
         $crate::store::suite::store_tests!(@each $make;
             reads_what_was_written, versions_rise, expectations, all_or_nothing, scans, scans_with_removals,
             large_values, refused_keys, journal_in_order, journal_waits_for_its_writer, journal_alone,
-            wakes, threads_on_one_key, threads_on_many_keys, readers_never_go_back);
+            journal_sees_all_changes, wakes, threads_on_one_key, threads_on_many_keys, readers_never_go_back);
     };
     (@each $make:expr; $($name:ident),*) => {
         $(#[test] fn $name() { $crate::store::suite::$name($make()); })*
@@ -224,14 +225,50 @@ pub struct Lines {
 pub type Seen = Arc<Mutex<Vec<(Sequence, Vec<u8>)>>>;
 
 impl Journal for Lines {
-    fn write(&mut self, entries: &[(Sequence, Vec<u8>)]) -> Vec<Write> {
+    fn write(&mut self, batch: &Batch<'_>) -> Result<Vec<Write>, StoreError> {
         let mut seen = lock(&self.seen);
-        seen.extend_from_slice(entries);
+        seen.extend_from_slice(batch.entries);
         let line = |(sequence, entry): &(Sequence, Vec<u8>)| put(format!("l/{:08}", sequence.0).as_bytes(), entry);
-        let mut writes: Vec<Write> = entries.iter().map(line).collect();
+        let mut writes: Vec<Write> = batch.entries.iter().map(line).collect();
         writes.push(put(b"m/lines", seen.len().to_string().as_bytes()));
-        writes
+        Ok(writes)
     }
+}
+
+/// A journal that keeps its own copy of the store from what it is shown.
+struct Mirror(Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>);
+
+impl Journal for Mirror {
+    fn write(&mut self, batch: &Batch<'_>) -> Result<Vec<Write>, StoreError> {
+        let mut copy = lock(&self.0);
+        for change in batch.changes {
+            assert_eq!(copy.get(change.key).map(Vec::as_slice), change.before.as_deref(), "what was there before");
+            match change.after {
+                Some(value) => copy.insert(change.key.to_vec(), value.to_vec()),
+                None => copy.remove(change.key),
+            };
+        }
+        Ok(Vec::new())
+    }
+}
+
+pub fn journal_sees_all_changes(store: impl Store) {
+    let copy = Arc::new(Mutex::new(BTreeMap::new()));
+    store.set_journal(Box::new(Mirror(copy.clone())));
+    let mut last = Sequence(0);
+    for i in 0..200_usize {
+        // Short and long values, replaced and removed, several times within a batch.
+        let key = format!("k{}", i * 7 % 11).into_bytes();
+        let long = vec![i as u8; if i % 3 == 0 { 9_000 } else { i }];
+        last = commit(&store, vec![if i % 5 == 4 { remove(&key) } else { put(&key, &long) }]);
+        if i % 9 == 0 {
+            store.wait_durable(last).unwrap();
+        }
+    }
+    store.wait_durable(last).unwrap();
+    let found = store.scan(Range { start: b"", end: &[0xFF] }, 1000, false).unwrap();
+    let found: BTreeMap<_, _> = found.into_iter().map(|(key, read)| (key, read.value.unwrap())).collect();
+    assert_eq!(*lock(&copy), found);
 }
 
 pub fn journal_in_order(store: impl Store) {

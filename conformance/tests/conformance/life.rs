@@ -16,8 +16,12 @@ use libtest_mimic::Trial;
 
 use crate::trial;
 
-/// How often the server is killed.
-const KILLS: usize = 6;
+/// How often the server is killed, unless `KEYHAVEN_KILLS` says otherwise.
+const KILLS: usize = 8;
+/// Commands that are killed while the server is down, in turn with kills while it opens the store.
+const INTERRUPTED: &[&[&str]] = &[&["compact"], &["root", "rotate"]];
+/// The store is verified as a whole after so many kills, and after the last.
+const VERIFY_EVERY: usize = 4;
 /// Connections that load it meanwhile.
 const WORKERS: usize = 4;
 
@@ -163,13 +167,21 @@ struct Memory {
 }
 
 fn kill() -> Result<()> {
+    let kills = match std::env::var("KEYHAVEN_KILLS") {
+        Ok(text) => text.parse().map_err(|_| "KEYHAVEN_KILLS is not a number".to_owned())?,
+        Err(_) => KILLS,
+    };
     let mut subject = Subject::start(&[])?;
     let mut memories: Vec<Memory> = (0..WORKERS).map(|_| Memory::default()).collect();
     let mut random = pattern::now().unsigned_abs() | 1;
     println!("seed {random}");
-    for cycle in 0..KILLS {
+    let mut dice = |end: u64| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let load = Duration::from_millis(150 + (random >> 33) % 500);
+        (random >> 33) % end
+    };
+    let (mut opens, mut commands) = (0, 0);
+    for cycle in 0..kills {
+        let load = Duration::from_millis(150 + dice(500));
         let stop = AtomicBool::new(false);
         let process = subject.process()?;
         let results = thread::scope(|scope| {
@@ -191,14 +203,32 @@ fn kill() -> Result<()> {
         });
         results.into_iter().collect::<Result<()>>()?;
         subject.ended()?;
+        match INTERRUPTED.get(cycle % (INTERRUPTED.len() + 2)) {
+            Some(command) => {
+                subject.interrupt(command, Duration::from_millis(dice(400)))?;
+                commands += 1;
+            }
+            None => {
+                subject.begin()?;
+                thread::sleep(Duration::from_millis(dice(250)));
+                subject.kill()?;
+                opens += 1;
+            }
+        }
+        if cycle % VERIFY_EVERY == VERIFY_EVERY - 1 || cycle == kills - 1 {
+            subject.command(&["verify"]).map_err(|error| format!("cycle {cycle}: {error}"))?;
+        }
         subject.resume().map_err(|error| format!("cycle {cycle}: {error}"))?;
         for (number, memory) in memories.iter_mut().enumerate() {
             verify(&subject, number, memory).map_err(|error| format!("cycle {cycle}, worker {number}: {error}"))?;
         }
     }
     let objects: usize = memories.iter().map(|memory| memory.objects.len()).sum();
-    println!("{objects} objects were acknowledged in {KILLS} kills");
-    if objects < KILLS * WORKERS { Err("hardly anything was stored: no load".to_owned()) } else { Ok(()) }
+    println!(
+        "kill -9          {kills} under load, {opens} while opening, {commands} in commands: {objects} objects were \
+         acknowledged, 0 lost"
+    );
+    if objects < kills * WORKERS { Err("hardly anything was stored: no load".to_owned()) } else { Ok(()) }
 }
 
 /// Changes until the connection ends. What was under way then is in doubt.

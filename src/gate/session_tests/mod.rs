@@ -123,6 +123,7 @@ fn core(store: &Arc<Memory>, clock: &Arc<Hands>, settings: Settings) -> Core {
         limits: Limits::default(),
         settings,
         durable_reads: false,
+        witness: None,
     })
     .unwrap()
 }

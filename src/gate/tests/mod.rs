@@ -15,3 +15,4 @@ mod reprovision;
 mod simulation;
 mod split;
 mod support;
+mod upkeep;

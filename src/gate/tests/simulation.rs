@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::support::{Ask, House, Seeded, Setup, create, field, id, id_in, name, one_attribute, root};
 use crate::base::{Field, Value};
-use crate::gate::audit::verify;
 use crate::gate::open::open_seal;
+use crate::gate::{audit, verify};
+use crate::keep::Keep;
 use crate::registry::{Operation, ResultStatus, State, Tag, Version};
 use crate::store::{FaultPlan, Faults, Memory, Sequence, Store};
 
@@ -128,8 +129,18 @@ impl World {
         self.runs += 1;
         self.house = open(&self.disk, self.seed + self.runs);
         self.current = self.settled.clone();
+        self.verify();
         self.compare();
         self.calm(false);
+    }
+
+    /// What the crash left is what the commit record says.
+    fn verify(&self) {
+        let seal = open_seal(&*self.disk, &root(1)).unwrap().expect("a seal");
+        let entropy = Arc::new(Seeded::new(self.seed));
+        let keep = Keep::new(self.disk.clone(), Arc::new(seal), entropy.clone());
+        let verified = verify::verify(&keep, &*entropy, None, &mut |_, _| {}).unwrap();
+        assert_eq!(verified.findings.listed, [], "the store is not what its commit record says");
     }
 
     /// Every object that the model has is there as the model says, for every client, and nothing else is.
@@ -157,7 +168,7 @@ impl World {
         }
         let seal = open_seal(&*self.disk, &root(1)).unwrap().expect("a seal");
         let mut changes = 0;
-        verify(&*self.disk, &seal, |entry| {
+        audit::verify(&*self.disk, &seal, |entry| {
             let reads = matches!(entry.operation, Operation::Get | Operation::GetAttributes | Operation::Locate);
             changes += usize::from(entry.reason.is_none() && !reads && entry.operation != Operation(0));
         })

@@ -18,7 +18,7 @@ use crate::registry::{
 };
 use crate::store::{Memory, Sequence, Store};
 use crate::ttlv::{Writer, check};
-use crate::vault::root::SoftRoot;
+use crate::vault::root::{Root, SoftRoot};
 
 /// When tests begin.
 pub(super) const START: i64 = 1_800_000_000;
@@ -93,6 +93,7 @@ pub(super) struct Setup {
     /// What members of a group may do.
     pub(super) members: Box<[Right]>,
     pub(super) durable_reads: bool,
+    pub(super) witness: Option<std::path::PathBuf>,
     pub(super) seed: u64,
     pub(super) clock: Arc<Hands>,
 }
@@ -105,6 +106,7 @@ impl Default for Setup {
             strangers: Strangers::NotFound,
             members: Box::default(),
             durable_reads: false,
+            witness: None,
             seed: 1,
             clock: Arc::new(Hands(AtomicI64::new(START))),
         }
@@ -136,10 +138,14 @@ impl House {
     }
 
     pub(super) fn open(store: Arc<dyn Store>, setup: &Setup) -> Result<Self, CoreError> {
+        Self::with_root(store, setup, Arc::new(root(setup.seed)))
+    }
+
+    pub(super) fn with_root(store: Arc<dyn Store>, setup: &Setup, root: Arc<dyn Root>) -> Result<Self, CoreError> {
         let core = Core::open(Parts {
             vault: Arc::new(crate::vault::NoVault),
             store,
-            root: Arc::new(root(setup.seed)),
+            root,
             policy: Arc::new(Ownership { strangers: setup.strangers, members: setup.members.clone() }),
             identity: Identity::new(vec![Rule::CommonName], ["operator".to_owned()], Arc::new(OneUser)),
             clock: setup.clock.clone(),
@@ -147,6 +153,7 @@ impl House {
             limits: setup.limits.clone(),
             settings: setup.settings.clone(),
             durable_reads: setup.durable_reads,
+            witness: setup.witness.clone(),
         })?;
         Ok(Self { core, clock: setup.clock.clone() })
     }

@@ -4,6 +4,7 @@
 //!
 //! `flush` of sled 0.34.7 ends with sync_file_range, which does not survive a power cut, so `fdatasync` follows.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -13,13 +14,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use sled::{Batch, IVec};
+use sled::IVec;
 
 use super::chunks::{self, META_KEY, PART_BYTES_MAX, Stored};
 use super::queue::Queued;
 use super::watermark::Watermark;
 use super::{Shared, guarded};
-use crate::store::{Journal, Sequence, StoreError, check_writes, lock};
+use crate::store::{Batch, Change, Journal, Sequence, StoreError, Write, check_writes, lock};
 
 /// The thread's own state.
 pub struct Flusher {
@@ -39,6 +40,14 @@ struct Applied {
     keys: Vec<IVec>,
 }
 
+/// A key of a batch; values are in stored form.
+struct Changed {
+    key: IVec,
+    sequence: Sequence,
+    before: Option<IVec>,
+    after: Option<IVec>,
+}
+
 impl Flusher {
     pub fn new(shared: Arc<Shared>, data: File) -> Self {
         let watermark = Watermark::new(&shared.options.dir);
@@ -52,6 +61,7 @@ impl Flusher {
                 self.write(batch)?;
             }
             self.watermark.write(self.shared.waiters.durable());
+            self.journal.iter_mut().for_each(|journal| journal.settled());
             Ok::<(), StoreError>(())
         }));
         let why: Arc<str> = match outcome {
@@ -108,7 +118,9 @@ impl Flusher {
         self.shared.batches.fetch_add(1, Ordering::Relaxed);
 
         self.shared.waiters.advance(applied.last);
-        self.watermark.rise(applied.last);
+        if self.watermark.rise(applied.last) {
+            self.journal.iter_mut().for_each(|journal| journal.settled());
+        }
         self.shared.staging.retire(&applied.keys, applied.last);
         let mut queue = lock(&self.shared.queue);
         queue.backlog = (queue.backlog + self.held.len()).saturating_sub(count + held_before);
@@ -129,61 +141,52 @@ impl Flusher {
             }
             keys.extend(commit.writes.into_iter().map(|(key, value)| (key, (commit.sequence, value))));
         }
-        if let Some(journal) = self.journal.as_mut().filter(|_| !self.held.is_empty()) {
-            let writes = journal.write(&self.held);
-            check_writes(&writes)?;
-            self.held.clear();
-            for write in writes {
-                let mut value = write.value.as_deref().map(chunks::whole);
-                value.iter_mut().for_each(|value| chunks::stamp(value, last));
-                keys.insert(IVec::from(write.key), (last, value));
-            }
+        let mut changes = Vec::with_capacity(keys.len() + 2);
+        for (key, (sequence, value)) in keys {
+            changes.push(self.changed(key, sequence, value)?);
+        }
+        for write in self.record(&changes)? {
+            let mut value = write.value.as_deref().map(chunks::whole);
+            value.iter_mut().for_each(|value| chunks::stamp(value, last));
+            changes.push(self.changed(IVec::from(write.key), last, value)?);
         }
 
         // Held until sled has the batch, so that a count sees all of it or nothing.
         let mut total = lock(&self.shared.keys);
-        let mut batch = Batch::default();
+        let mut batch = sled::Batch::default();
         let mut now = *total;
-        for (key, (sequence, value)) in &keys {
-            now = now.wrapping_add_signed(self.add(&mut batch, key, *sequence, value.as_ref())?);
+        for changed in &changes {
+            now = now.wrapping_add_signed(add(&mut batch, changed)?);
         }
         batch.insert(&META_KEY, chunks::meta(last, now));
         guarded("cannot write to the database", || self.shared.db.apply_batch(batch))?;
         *total = now;
-        Ok(Applied { last, keys: keys.into_keys().collect() })
+        Ok(Applied { last, keys: changes.into_iter().map(|changed| changed.key).collect() })
     }
 
-    /// Adds one change with its parts, removes the parts of the value before it, and tells by how many the number
-    /// of keys changes.
-    fn add(&self, batch: &mut Batch, key: &IVec, sequence: Sequence, value: Option<&IVec>) -> Result<i64, StoreError> {
-        let old = guarded("cannot read the database", || self.shared.db.get(key))?;
-        let mut change = 0;
-        if let Some(old) = &old {
-            let old = chunks::parse(old)?;
-            for part in 0..old.parts() {
-                batch.remove(chunks::part_key(key, old.sequence(), part));
-            }
-            change -= 1 + old.parts() as i64;
+    fn changed(&self, key: IVec, sequence: Sequence, after: Option<IVec>) -> Result<Changed, StoreError> {
+        let before = guarded("cannot read the database", || self.shared.db.get(&key))?;
+        Ok(Changed { key, sequence, before, after })
+    }
+
+    /// What the journal writes about the changes and the entries that are held.
+    fn record(&mut self, changes: &[Changed]) -> Result<Vec<Write>, StoreError> {
+        let Some(journal) = self.journal.as_mut() else { return Ok(Vec::new()) };
+        if self.held.is_empty() && changes.is_empty() {
+            return Ok(Vec::new());
         }
-        match value {
-            None if old.is_none() => {}
-            None => batch.remove(key),
-            Some(value) => {
-                let bytes = chunks::bytes(value);
-                change += 1;
-                if bytes.len() <= PART_BYTES_MAX {
-                    batch.insert(key, value);
-                } else {
-                    let stored = Stored::Parts(sequence, bytes.len());
-                    change += stored.parts() as i64;
-                    batch.insert(key, chunks::head(sequence, bytes.len()));
-                    for (part, bytes) in bytes.chunks(PART_BYTES_MAX).enumerate() {
-                        batch.insert(chunks::part_key(key, sequence, part), bytes);
-                    }
-                }
-            }
+        let mut shown = Vec::with_capacity(changes.len());
+        for Changed { key, before, after, .. } in changes {
+            let before = match before {
+                Some(stored) => Some(value_of(&self.shared, key, stored)?),
+                None => None,
+            };
+            shown.push(Change { key, before, after: after.as_deref().map(chunks::bytes) });
         }
-        Ok(change)
+        let writes = journal.write(&Batch { entries: &self.held, changes: &shown })?;
+        check_writes(&writes)?;
+        self.held.clear();
+        Ok(writes)
     }
 
     /// What sled's flush leaves out.
@@ -206,4 +209,46 @@ impl Flusher {
         }
         self.data.sync_data()
     }
+}
+
+/// A value that sled holds. Only the flusher removes parts, so they are there.
+fn value_of<'a>(shared: &Shared, key: &[u8], stored: &'a [u8]) -> Result<Cow<'a, [u8]>, StoreError> {
+    if let Stored::Whole(_, value) = chunks::parse(stored)? {
+        return Ok(Cow::Borrowed(value));
+    }
+    let read = shared.resolve(key, stored)?.and_then(|read| read.value);
+    read.map(Cow::Owned).ok_or_else(|| StoreError::plain("a part of a value is missing from the database"))
+}
+
+/// Adds one change with its parts, removes the parts of the value before it, and tells by how many the number of keys
+/// changes.
+fn add(batch: &mut sled::Batch, changed: &Changed) -> Result<i64, StoreError> {
+    let Changed { key, sequence, before, after } = changed;
+    let mut change = 0;
+    if let Some(before) = before {
+        let before = chunks::parse(before)?;
+        for part in 0..before.parts() {
+            batch.remove(chunks::part_key(key, before.sequence(), part));
+        }
+        change -= 1 + before.parts() as i64;
+    }
+    match after {
+        None if before.is_none() => {}
+        None => batch.remove(key),
+        Some(value) => {
+            let bytes = chunks::bytes(value);
+            change += 1;
+            if bytes.len() <= PART_BYTES_MAX {
+                batch.insert(key, value);
+            } else {
+                let stored = Stored::Parts(*sequence, bytes.len());
+                change += stored.parts() as i64;
+                batch.insert(key, chunks::head(*sequence, bytes.len()));
+                for (part, bytes) in bytes.chunks(PART_BYTES_MAX).enumerate() {
+                    batch.insert(chunks::part_key(key, *sequence, part), bytes);
+                }
+            }
+        }
+    }
+    Ok(change)
 }

@@ -2,6 +2,7 @@
 //! writes in a table in memory, where readers find them at once; one thread carries them to the disk in batches.
 
 mod chunks;
+mod compact;
 mod flusher;
 mod open;
 mod queue;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use sled::{Db, IVec};
 
 use self::chunks::{META_KEY, Stored};
+pub use self::compact::Compacted;
 use self::flusher::Flusher;
 use self::queue::{Queue, Queued};
 use self::staging::{Staged, Staging};
@@ -99,7 +101,7 @@ struct Shared {
     /// Batches written since the start.
     batches: AtomicU64,
     /// Freed last, when sled is closed.
-    _lock: File,
+    lock: File,
 }
 
 /// A value in parts may be replaced while it is read; so many times it is read anew.
@@ -120,7 +122,7 @@ impl Sled {
             latest: AtomicU64::new(opened.last.0),
             keys: Mutex::new(opened.keys),
             batches: AtomicU64::new(0),
-            _lock: opened.lock,
+            lock: opened.lock,
         });
         let flusher = Flusher::new(shared.clone(), opened.data);
         let thread = thread::Builder::new().name("store-flusher".into()).spawn(move || flusher.run());

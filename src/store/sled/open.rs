@@ -29,7 +29,7 @@ pub struct Opened {
 }
 
 const LOCK: &str = "keyhaven.lock";
-const BALLAST: &str = "keyhaven.ballast";
+pub const BALLAST: &str = "keyhaven.ballast";
 const ASIDE: &str = "aside.";
 
 /// Opens or creates the database, under the lock of its directory.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::suite::{self, Lines, commit, expecting, pattern, put, remove, value};
-use crate::store::{Memory, Write};
+use crate::store::{Batch, Memory, Write};
 
 /// A store in a directory that goes with it.
 struct Scratch {
@@ -341,7 +341,7 @@ fn a_lost_key_shows_in_the_count() {
 struct Panics;
 
 impl Journal for Panics {
-    fn write(&mut self, _: &[(Sequence, Vec<u8>)]) -> Vec<Write> {
+    fn write(&mut self, _: &Batch<'_>) -> Result<Vec<Write>, StoreError> {
         panic!("a planned panic")
     }
 }

@@ -27,11 +27,13 @@ impl Watermark {
         Self { path: dir.join(FILE), written: Sequence(0), at: long_ago }
     }
 
-    /// This commit is durable. The file is written if it was not for a while.
-    pub fn rise(&mut self, durable: Sequence) {
-        if self.at.elapsed() >= EVERY {
+    /// This commit is durable. The file is written if it was not for a while; true if so.
+    pub fn rise(&mut self, durable: Sequence) -> bool {
+        let due = self.at.elapsed() >= EVERY;
+        if due {
             self.write(durable);
         }
+        due
     }
 
     /// The file is written now.

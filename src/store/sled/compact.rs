@@ -1,0 +1,173 @@
+//! Compacting a database that nobody has open. sled 0.34.7 keeps several times the room of what is in it and gives little
+//! back; a copy into a fresh database does. The copy is compared key by key, then the two directories change places in one
+//! step of the file system: whenever the process is killed, the name of the directory stands for a whole database.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Sled, SledOptions, open};
+use crate::store::{Commit, CommitError, RESERVED, Range, Sequence, Store, StoreError, Write};
+
+/// Keys read and written at a time: also of the longest values, so many fit into memory.
+const PAGE: usize = 64;
+
+/// What a compaction did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Compacted {
+    /// Keys that were copied.
+    pub keys: u64,
+    /// Bytes of the database on the disk before.
+    pub bytes_before: u64,
+    /// Bytes of it now.
+    pub bytes_after: u64,
+}
+
+impl Sled {
+    /// Compacts the database in `options.dir`. `progress` hears how many keys were copied or compared, and of how many.
+    /// What an interrupted compaction left beside the directory is removed first. Numbers of commits begin again.
+    pub fn compact(options: &SledOptions, progress: &mut dyn FnMut(u64, u64)) -> Result<Compacted, StoreError> {
+        let beside = Self::beside(&options.dir);
+        let old = Self::open(options.clone())?;
+        remove(&beside)?;
+        let bytes_before = bytes(&options.dir)?;
+        let free = open::free_bytes(&options.dir).map_err(|e| StoreError::new("cannot tell the free space", e))?;
+        if free < bytes_before.saturating_add(options.free_bytes_min) {
+            let why = format!("{free} bytes are free, a copy may need {bytes_before} and leaves free_bytes_min");
+            return Err(StoreError::new("there is no room for a copy of the database", why));
+        }
+        let total = match old.count_check()? {
+            Some((expected, found)) if expected != found => {
+                let why = format!("{found} keys are left of {expected}");
+                return Err(StoreError::new("a damaged database is not compacted", why));
+            }
+            counts => counts.map_or(0, |(_, found)| found),
+        };
+        let copied = old.copy_to(&SledOptions { dir: beside.clone(), ..options.clone() }, &mut |keys| {
+            progress(keys, 2 * total.max(keys));
+        });
+        let keys = match copied {
+            Ok(keys) => keys,
+            Err(error) => {
+                remove(&beside)?;
+                return Err(error);
+            }
+        };
+
+        // Closing writes into the directory by its name, so the old database is closed before its name is given away; the
+        // lock is kept, so that nobody opens it in between.
+        let lock = old.shared.lock.try_clone().map_err(|e| StoreError::new("cannot keep the directory locked", e))?;
+        drop(old);
+        exchange(&options.dir, &beside)?;
+        drop(lock);
+        remove(&beside)?;
+        Ok(Compacted { keys, bytes_before, bytes_after: bytes(&options.dir)? })
+    }
+
+    /// Where a compaction makes the copy: beside the directory, so that both are in one file system. Nothing is lost if
+    /// it is removed while none runs.
+    pub fn beside(dir: &Path) -> PathBuf {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        dir.with_file_name(format!("{name}.compact"))
+    }
+
+    /// Copies every key into a fresh database, closes it, opens it again and compares.
+    fn copy_to(&self, options: &SledOptions, progress: &mut dyn FnMut(u64)) -> Result<u64, StoreError> {
+        let mut copied = 0;
+        let copy = Self::open(options.clone())?;
+        let mut last = Sequence::default();
+        pages(self, &mut |page| {
+            let writes = page.iter().map(|(key, value)| Write { key: key.clone(), value: Some(value.clone()) });
+            copied += page.len() as u64;
+            last = match copy.commit(Commit { writes: writes.collect(), ..Commit::default() }) {
+                Ok(sequence) => sequence,
+                Err(CommitError::Store(error)) => return Err(error),
+                Err(CommitError::Busy | CommitError::Conflict) => {
+                    return Err(StoreError::plain("the copy of the database takes no more"));
+                }
+            };
+            // One batch after the other: sled's memory grows with what waits.
+            copy.wait_durable(last)?;
+            progress(copied);
+            Ok(())
+        })?;
+        drop(copy);
+        let copy = Self::open(options.clone())?;
+        let mut compared = 0;
+        pages(self, &mut |page| {
+            let (Some((first, _)), Some((last, _))) = (page.first(), page.last()) else { return Ok(()) };
+            let end = [&last[..], &[0]].concat();
+            let found = copy.scan(Range { start: first, end: &end }, usize::MAX, false)?;
+            let same = found.len() == page.len()
+                && found.iter().zip(page).all(|((a, read), (b, value))| a == b && read.value.as_ref() == Some(value));
+            compared += page.len() as u64;
+            progress(copied + compared);
+            if same { Ok(()) } else { Err(StoreError::plain("the copy of the database is not equal to it")) }
+        })?;
+        match copy.count_check()? {
+            Some((expected, found)) if expected != found => {
+                Err(StoreError::plain("the copy of the database has not all of its keys"))
+            }
+            _ => Ok(copied),
+        }
+    }
+}
+
+/// Shows all keys and values, page by page.
+fn pages(
+    store: &Sled,
+    show: &mut dyn FnMut(&[(Vec<u8>, Vec<u8>)]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut start = Vec::new();
+    loop {
+        let page = store.scan(Range { start: &start, end: &[RESERVED] }, PAGE, false)?;
+        let page: Vec<_> = page.into_iter().map(|(key, read)| (key, read.value.unwrap_or_default())).collect();
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        show(&page)?;
+        start = [&last[..], &[0]].concat();
+    }
+}
+
+fn remove(dir: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::new("cannot remove what compaction left beside the data directory", e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The two directories change places, or nothing happens.
+fn exchange(one: &Path, other: &Path) -> Result<(), StoreError> {
+    let swap = || -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{CWD, RenameFlags, renameat_with};
+            renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?;
+        }
+        #[cfg(not(target_os = "linux"))]
+        return Err(io::Error::from(io::ErrorKind::Unsupported));
+        #[cfg(target_os = "linux")]
+        match one.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    swap().map_err(|e| StoreError::new("the file system cannot exchange the directories of the two databases", e))
+}
+
+/// Bytes that the files of a database take; its ballast does not count.
+fn bytes(dir: &Path) -> Result<u64, StoreError> {
+    let sum = || -> io::Result<u64> {
+        let mut bytes = 0;
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if entry.file_name() != open::BALLAST && metadata.is_file() {
+                bytes += std::os::unix::fs::MetadataExt::blocks(&metadata) * 512;
+            }
+        }
+        Ok(bytes)
+    };
+    sum().map_err(|e| StoreError::new("cannot list the data directory", e))
+}

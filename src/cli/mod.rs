@@ -6,6 +6,7 @@ mod cert;
 mod check;
 mod client;
 pub mod config;
+mod control;
 pub mod failure;
 mod files;
 mod hsm_metrics;

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 use rustls::pki_types::CertificateDer;
 
 use super::config::{Config, IdentitySource, RootKind, Strangers as StrangersSetting};
+use super::control;
 use super::failure::Failure;
 use super::hsm_metrics::HsmMetrics;
 use super::seams::{self, Opened, open_root, store_options};
@@ -146,7 +147,7 @@ impl KeyService {
     /// Listens for shares until they open the root.
     fn wait_for_shares(self: &Arc<Self>) -> Result<(), Failure> {
         let collector = seams::open_shares(&self.config.root.path)?;
-        let listener = unseal::listen(&unseal::socket(&self.config))?;
+        let listener = control::listen(&unseal::socket(&self.config))?;
         let (given, needed) = collector.progress();
         tracing::warn!(given, needed, "the server is sealed; give it shares with `keyhaven unseal`");
         let service = Arc::downgrade(self);

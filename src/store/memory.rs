@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Mutex;
 
+use super::follow::{Followers, pieces};
 use super::waiters::Waiters;
 use super::{
-    Commit, CommitError, Journal, Range, Read, Sequence, Store, StoreError, Wake, Write, check_key, check_writes,
-    clamp, lock,
+    Commit, CommitError, Followed, Follower, Journal, Mark, Range, Read, Sequence, Store, StoreError, Wake, Write,
+    check_key, check_writes, clamp, lock,
 };
 
 type Table = BTreeMap<Vec<u8>, (Sequence, Option<Vec<u8>>)>;
@@ -30,6 +31,7 @@ struct State {
     /// Entries without a journal.
     held: Vec<(Sequence, Vec<u8>)>,
     journal: Option<Box<dyn Journal>>,
+    followers: Followers,
 }
 
 struct Pending {
@@ -64,6 +66,7 @@ impl Memory {
             pending: Vec::new(),
             held: Vec::new(),
             journal: None,
+            followers: Followers::default(),
         };
         Self { state: Mutex::new(state), waiters: Waiters::new(Sequence(0)) }
     }
@@ -106,26 +109,37 @@ impl State {
         let count = self.pending.partition_point(|pending| pending.sequence <= up_to);
         let batch: Vec<Pending> = self.pending.drain(..count).collect();
         let Some(reached) = batch.last().map(|pending| pending.sequence) else { return Sequence(0) };
+        let mut changes = BTreeMap::new();
         for Pending { sequence, writes, journal } in batch {
             if !journal.is_empty() {
                 self.held.push((sequence, journal));
             }
             for write in writes {
+                changes.insert(write.key.clone(), Read { value: write.value.clone(), sequence });
                 self.settle(write, sequence);
             }
         }
-        self.record(reached);
+        changes.extend(self.record(reached));
+        let after = self.mark(reached);
+        self.followers.show(|| Followed { after, changes: changes.clone().into_iter().collect() });
         reached
     }
 
-    /// Lets the journal write what is held.
-    fn record(&mut self, last: Sequence) {
-        let Some(journal) = self.journal.as_mut().filter(|_| !self.held.is_empty()) else { return };
+    /// Lets the journal write what is held, and gives what it changed.
+    fn record(&mut self, last: Sequence) -> Vec<(Vec<u8>, Read)> {
+        let Some(journal) = self.journal.as_mut().filter(|_| !self.held.is_empty()) else { return Vec::new() };
         let writes = journal.write(&std::mem::take(&mut self.held));
-        for write in writes {
+        for write in &writes {
             self.visible.insert(write.key.clone(), (last, write.value.clone()));
-            self.settle(write, last);
+            self.settle(write.clone(), last);
         }
+        writes.into_iter().map(|Write { key, value }| (key, Read { value, sequence: last })).collect()
+    }
+
+    /// The state that is durable.
+    fn mark(&self, last: Sequence) -> Mark {
+        let values = self.durable.as_ref().unwrap_or(&self.visible).values();
+        Mark { last, pieces: values.filter_map(|(_, value)| Some(pieces(value.as_ref()?.len()))).sum() }
     }
 
     /// A change that readers see already is now durable.
@@ -213,7 +227,16 @@ impl Store for Memory {
         let mut state = lock(&self.state);
         state.journal = Some(journal);
         let durable = self.waiters.durable();
-        state.record(durable);
+        let changes = state.record(durable);
+        if !changes.is_empty() {
+            let after = state.mark(durable);
+            state.followers.show(|| Followed { after, changes: changes.clone() });
+        }
+    }
+
+    fn follow(&self, bytes_max: usize) -> Result<Follower, StoreError> {
+        let state = lock(&self.state);
+        Ok(state.followers.add(state.mark(self.waiters.durable()), bytes_max))
     }
 }
 

@@ -13,13 +13,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use sled::{Batch, IVec};
+use sled::{Batch, Db, IVec};
 
 use super::chunks::{self, META_KEY, PART_BYTES_MAX, Stored};
 use super::queue::Queued;
 use super::watermark::Watermark;
 use super::{Shared, guarded};
-use crate::store::{Journal, Sequence, StoreError, check_writes, lock};
+use crate::store::{Followed, Journal, Mark, Read, Sequence, StoreError, check_writes, lock};
 
 /// The thread's own state.
 pub struct Flusher {
@@ -145,18 +145,26 @@ impl Flusher {
         let mut batch = Batch::default();
         let mut now = *total;
         for (key, (sequence, value)) in &keys {
-            now = now.wrapping_add_signed(self.add(&mut batch, key, *sequence, value.as_ref())?);
+            now = now.wrapping_add_signed(Self::add(&self.shared.db, &mut batch, key, *sequence, value.as_ref())?);
         }
         batch.insert(&META_KEY, chunks::meta(last, now));
+        self.shared.followers.show(|| followed(Mark { last, pieces: now }, &keys));
         guarded("cannot write to the database", || self.shared.db.apply_batch(batch))?;
         *total = now;
+        self.shared.applied.store(last.0, Ordering::SeqCst);
         Ok(Applied { last, keys: keys.into_keys().collect() })
     }
 
     /// Adds one change with its parts, removes the parts of the value before it, and tells by how many the number
     /// of keys changes.
-    fn add(&self, batch: &mut Batch, key: &IVec, sequence: Sequence, value: Option<&IVec>) -> Result<i64, StoreError> {
-        let old = guarded("cannot read the database", || self.shared.db.get(key))?;
+    pub fn add(
+        db: &Db,
+        batch: &mut Batch,
+        key: &IVec,
+        sequence: Sequence,
+        value: Option<&IVec>,
+    ) -> Result<i64, StoreError> {
+        let old = guarded("cannot read the database", || db.get(key))?;
         let mut change = 0;
         if let Some(old) = &old {
             let old = chunks::parse(old)?;
@@ -206,4 +214,14 @@ impl Flusher {
         }
         self.data.sync_data()
     }
+}
+
+/// A batch as those who follow the store get it.
+fn followed(after: Mark, keys: &HashMap<IVec, (Sequence, Option<IVec>)>) -> Followed {
+    let read = |sequence: &Sequence, value: &Option<IVec>| Read {
+        value: value.as_ref().map(|value| chunks::bytes(value).to_vec()),
+        sequence: *sequence,
+    };
+    let changes = keys.iter().map(|(key, (sequence, value))| (key.to_vec(), read(sequence, value)));
+    Followed { after, changes: changes.collect() }
 }

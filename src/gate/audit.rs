@@ -17,6 +17,9 @@ const BLOCK_BYTES: usize = 3_500;
 /// Blocks read at a time.
 const PAGE: usize = 256;
 
+/// Where the blocks lie in the store, in their order.
+pub const BLOCKS: Range<'_> = Range { start: &[PREFIX], end: &[PREFIX + 1] };
+
 /// What an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -141,7 +144,7 @@ pub struct Chain {
 impl Chain {
     /// Goes on where the chain in the store ends.
     pub fn open(store: &dyn Store, seal: Arc<Seal>, entropy: Arc<dyn Entropy>) -> Result<Self, AuditBroken> {
-        let last = store.scan(Range { start: &[PREFIX], end: &[PREFIX + 1] }, 1, true)?;
+        let last = store.scan(BLOCKS, 1, true)?;
         let head = match last.into_iter().next() {
             None => Head { blocks: 0, hash: [0; 32] },
             Some((key, read)) => {

@@ -11,9 +11,11 @@
 //! | `ops` | one file an operation |
 //! | `gate` | what surrounds each operation: identity, policy, batches, audit; the only commit |
 //! | `schedule` | work driven by time: keys that are rotated |
+//! | `backup` | the store as one sealed file, and a store from such a file |
 //! | `serve` | the only asynchronous room: sockets, TLS, HTTP |
 //! | `cli` | the commands |
 
+pub mod backup;
 pub mod base;
 pub mod cli;
 pub mod crypto;

@@ -20,6 +20,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("ops", 5),
     ("gate", 6),
     ("schedule", 7),
+    ("backup", 7),
     ("serve", 8),
     ("cli", 9),
 ];
@@ -68,6 +69,9 @@ const EXPOSES: &[&str] = &[
     "gate/jobs.rs",
     "gate/session_tests/",
     "serve/turned.rs",
+    // The key of a backup, which its frames are sealed with.
+    "backup/frames.rs",
+    "backup/header.rs",
     // Passwords of users; the client's own side of the wire.
     "gate/users.rs",
     "cli/",

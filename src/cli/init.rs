@@ -26,17 +26,16 @@ pub fn init(data: &Path, hosts: &[String], root: RootKind, choice: &RootChoice) 
     pki.issue_server(&authority, hosts)?;
     pki.issue_client(&authority, ADMIN)?;
     let shares = seams::create_root(root, choice, &data.join(Config::default().root.path))?;
-    write_shares(data, &shares)?;
+    write_shares(&data.join(SHARES), &shares)?;
     files::write_new(&data.join(config::FILE_NAME), configuration(root, choice).as_bytes(), PUBLIC)
 }
 
 /// One file for each holder of a share, to be handed out and deleted here.
-fn write_shares(data: &Path, shares: &[Zeroizing<String>]) -> Result<(), Failure> {
+pub fn write_shares(directory: &Path, shares: &[Zeroizing<String>]) -> Result<(), Failure> {
     if shares.is_empty() {
         return Ok(());
     }
-    let directory = data.join(SHARES);
-    files::make_directory(&directory)?;
+    files::make_directory(directory)?;
     for (number, share) in (1..).zip(shares) {
         files::write_new(&directory.join(format!("share-{number}.txt")), format!("{}\n", **share).as_bytes(), SECRET)?;
     }

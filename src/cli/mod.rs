@@ -2,10 +2,13 @@
 //! with an exit code of `failure::Exit` and words that say what to do.
 
 mod audit;
+mod backup;
 mod cert;
 mod check;
 mod client;
 pub mod config;
+mod control;
+mod escrow;
 pub mod failure;
 mod files;
 mod hsm_metrics;
@@ -13,6 +16,7 @@ mod init;
 mod log;
 pub mod passphrase;
 mod pki;
+mod progress;
 mod provision;
 mod quickstart;
 mod run;
@@ -92,7 +96,7 @@ enum Verb {
         #[command(flatten)]
         place: Place,
     },
-    /// Rotate the root key.
+    /// Rotate the root key, put it by, or get it back.
     #[command(subcommand)]
     Root(RootCommand),
     /// Look after the keys that clients have in an HSM.
@@ -181,6 +185,18 @@ enum Verb {
     /// Verify or export the audit chain.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Write the store into one sealed file, while the server works or with the server stopped.
+    ///
+    /// The file holds everything but the root and keys that live in an HSM. Whoever has the root of this store can restore
+    /// it, on any machine. Run it as the server's user.
+    #[command(after_help = "Example:\n  keyhaven backup --data /var/lib/keyhaven --out /var/backups/keyhaven")]
+    Backup(backup::BackupArguments),
+    /// Make a store of a backup, in a data directory that has its root and no store.
+    ///
+    /// The server must not run. The backup is read whole before anything is written; a restore that is cut off leaves a
+    /// store that no server opens, and is run again.
+    #[command(after_help = "Example:\n  keyhaven restore --from keyhaven-1.backup --data /var/lib/keyhaven --dry-run")]
+    Restore(backup::RestoreArguments),
     /// Talk to a KMIP server: create, fetch, find and retire keys.
     Client(client::ClientCommand),
 }
@@ -196,6 +212,21 @@ enum RootCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Put the root key by: sealed to an RSA recovery key, or to shares of which some open it.
+    ///
+    /// A root in an HSM cannot leave it: the namespace keys that it wraps are put by instead, with the server stopped.
+    /// After a rotation put it by again.
+    #[command(
+        after_help = "Example:\n  keyhaven root escrow --to-rsa recovery.pem --out root.escrow --data /var/lib/keyhaven"
+    )]
+    Escrow(escrow::EscrowArguments),
+    /// Get a root back from what `root escrow` wrote. It becomes a root key file.
+    ///
+    /// From namespace keys a new root is made that wraps them; the store must be there and the server stopped.
+    #[command(
+        after_help = "Example:\n  keyhaven root recover --from root.escrow --recovery-private-key recovery.key --data /var/lib/keyhaven"
+    )]
+    Recover(escrow::RecoverArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -328,6 +359,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
             println!("{}", init::words(&data, root));
         }
         Verb::Root(RootCommand::Rotate { place }) => println!("{}", service::rotate(&place.load()?)?),
+        Verb::Root(RootCommand::Escrow(arguments)) => println!("{}", escrow::escrow(&arguments)?),
+        Verb::Root(RootCommand::Recover(arguments)) => println!("{}", escrow::recover(&arguments)?),
         Verb::Hsm(HsmCommand::Sweep { place }) => println!("{}", service::sweep(&place.load()?)?),
         Verb::Unseal { share_file, place } => println!("{}", unseal::unseal(&place.load()?, share_file.as_deref())?),
         Verb::Serve { place, listen, https, admin } => {
@@ -360,6 +393,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
             audit::export(&place.load()?, &mut output)?;
             output.flush().map_err(|error| Failure::failed(format!("cannot write the records: {error}")))?;
         }
+        Verb::Backup(arguments) => backup::run(arguments)?,
+        Verb::Restore(arguments) => backup::restore(&arguments)?,
         Verb::Client(command) => client::run(command)?,
     }
     Ok(Exit::Success)

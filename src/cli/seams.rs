@@ -2,13 +2,14 @@
 //! vault, the store or the audit chain.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::config::{Config, HsmSettings, RootKind};
 use super::failure::Failure;
+use super::files;
 use super::passphrase::{ask, passphrase, pin};
 use crate::base::{Entropy, EntropyFailed};
 use crate::gate::open::open_seal;
@@ -81,16 +82,29 @@ pub fn open_root(config: &Config) -> Result<Opened, Failure> {
             let root = Arc::new(Pkcs11Root::new(Arc::clone(&hsm), path, file, entropy));
             return Ok(Opened { root, hsm: Some(hsm) });
         }
-        RootKind::Shares => ask_for_shares(path)?,
+        RootKind::Shares => collect_shares(path, &[])?,
     };
     Ok(Opened { root: Arc::new(soft), hsm: None })
 }
 
-/// For commands beside the server; the server itself is opened by `keyhaven unseal`.
-fn ask_for_shares(path: &Path) -> Result<SoftRoot, Failure> {
+/// Shares from files, and what is missing from the terminal: for commands beside the server; the server itself is opened
+/// by `keyhaven unseal`.
+pub fn collect_shares(path: &Path, share_files: &[PathBuf]) -> Result<SoftRoot, Failure> {
     let mut collector = open_shares(path)?;
+    for file in share_files {
+        let text = files::read(file)?;
+        let share = std::str::from_utf8(&text).unwrap_or_default().lines().next().unwrap_or_default();
+        match collector.add(share, Box::new(SystemEntropy)) {
+            Ok(Progress::Open(root)) => return Ok(root),
+            Ok(Progress::Waiting(..)) => {}
+            Err(error) => return Err(Failure::failed(format!("{}: {error}", file.display()))),
+        }
+    }
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("the shares of the root are needed, and there is no terminal to ask at"));
+        let (given, needed) = collector.progress();
+        return Err(Failure::usage(format!(
+            "{given} of {needed} shares of the root were given, and there is no terminal to ask at"
+        )));
     }
     loop {
         let (given, needed) = collector.progress();

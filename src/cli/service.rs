@@ -2,7 +2,9 @@
 //! an HSM opens it as soon as the token answers; a root in shares, when `keyhaven unseal` has brought enough of them.
 //! Until then the server is up, not ready, and answers every request with an error that the client may retry.
 
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::Duration;
@@ -10,8 +12,11 @@ use std::time::Duration;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use rustls::pki_types::CertificateDer;
+use serde_json::Value as Json;
 
+use super::backup;
 use super::config::{Config, IdentitySource, RootKind, Strangers as StrangersSetting};
+use super::control;
 use super::failure::Failure;
 use super::hsm_metrics::HsmMetrics;
 use super::provision::LocalAuthority;
@@ -69,6 +74,8 @@ pub struct KeyService {
     /// Names the peers of connections, also before there is a core.
     identity: Identity,
     core: OnceLock<Arc<Core>>,
+    /// The root that opened the core.
+    root: OnceLock<Arc<dyn Root>>,
     hsm: Option<Arc<Hsm>>,
 }
 
@@ -96,6 +103,7 @@ impl KeyService {
             identity: identity(config, users.clone()),
             users,
             core: OnceLock::new(),
+            root: OnceLock::new(),
             hsm: opened.as_ref().and_then(|opened| opened.hsm.clone()),
             config: config.clone(),
         });
@@ -106,7 +114,45 @@ impl KeyService {
         if service.hsm.is_some() && config.hsm.resident {
             service.erase_later()?;
         }
+        service.listen_for_commands();
         Ok(service)
+    }
+
+    /// Answers commands of this machine. Without the socket the server serves all the same.
+    fn listen_for_commands(self: &Arc<Self>) {
+        let service = Arc::downgrade(self);
+        let handler = move |request: &Json, connection: &mut UnixStream| match Weak::upgrade(&service) {
+            Some(service) => service.command(request, connection),
+            None => writeln!(connection, "error the server is stopping"),
+        };
+        if let Err(failure) = control::start(&self.config, Arc::new(handler)) {
+            tracing::warn!("{}; commands such as backup need the server stopped", failure.words);
+        }
+    }
+
+    fn command(&self, request: &Json, connection: &mut UnixStream) -> std::io::Result<()> {
+        let (Some(core), Some(root)) = (self.core.get(), self.root.get()) else {
+            return writeln!(connection, "error the server is sealed: its root is not open yet");
+        };
+        match request["command"].as_str() {
+            Some("backup") => {
+                let mut answer = connection.try_clone()?;
+                let recovery = request["recovery_key"].as_str();
+                let begun = std::cell::Cell::new(false);
+                let begin = || {
+                    begun.set(true);
+                    writeln!(answer, "ok")
+                };
+                let made = backup::write(&*self.store, core.keep().seal(), &**root, recovery, begin, connection);
+                match made {
+                    Err(error) if begun.get() => tracing::error!(%error, "a backup was cut off"),
+                    Err(error) => writeln!(connection, "error {error}")?,
+                    Ok(()) => {}
+                }
+                Ok(())
+            }
+            _ => writeln!(connection, "error this server does not know the command; its release is another one"),
+        }
     }
 
     /// A token that is away now is tried again in the background; everything else that fails ends the start.
@@ -148,7 +194,7 @@ impl KeyService {
     /// Listens for shares until they open the root.
     fn wait_for_shares(self: &Arc<Self>) -> Result<(), Failure> {
         let collector = seams::open_shares(&self.config.root.path)?;
-        let listener = unseal::listen(&unseal::socket(&self.config))?;
+        let listener = control::listen(&unseal::socket(&self.config))?;
         let (given, needed) = collector.progress();
         tracing::warn!(given, needed, "the server is sealed; give it shares with `keyhaven unseal`");
         let service = Arc::downgrade(self);
@@ -191,7 +237,7 @@ impl KeyService {
         };
         let core = Core::open(Parts {
             store: self.store.clone(),
-            root,
+            root: root.clone(),
             vault: match &self.hsm {
                 Some(hsm) if config.hsm.resident => Arc::new(Resident::new(hsm.clone(), config.hsm.resident_max)),
                 _ => Arc::new(NoVault),
@@ -230,6 +276,8 @@ impl KeyService {
         if let Err(error) = jobs::start(&core) {
             tracing::error!(%error, "asynchronous requests are not run: no thread can be started");
         }
+        // Nobody asks for the root before there is a core.
+        let _ = self.root.set(root);
         if self.core.set(core).is_ok() {
             tracing::info!(root = kind, "the store is open");
         }

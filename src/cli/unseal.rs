@@ -6,32 +6,18 @@ use std::fs;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::config::Config;
+use super::control::{LINE_BYTES_MAX, read_line};
 use super::failure::Failure;
 use super::files;
 use super::passphrase::ask;
 
-/// Longest line, in bytes.
-const LINE_BYTES_MAX: u64 = 4096;
-/// How long one side waits for the other.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Where the socket of a server lies: beside its root file.
 pub fn socket(config: &Config) -> PathBuf {
     files::directory_of(&config.root.path).join("unseal").join("socket")
-}
-
-/// Opens the socket. One that an earlier run left is taken away: the store is locked by now, so nobody listens there.
-pub fn listen(path: &Path) -> Result<UnixListener, Failure> {
-    files::make_directory(files::directory_of(path))?;
-    if path.exists() {
-        fs::remove_file(path).map_err(|error| Failure::failed(format!("cannot remove {}: {error}", path.display())))?;
-    }
-    UnixListener::bind(path).map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", path.display())))
 }
 
 /// Answers one line at a time until `give` says that it was the last.
@@ -58,14 +44,6 @@ pub fn serve(listener: &UnixListener, give: &mut dyn FnMut(&str) -> (String, boo
     }
 }
 
-fn read_line(connection: &UnixStream) -> std::io::Result<Zeroizing<String>> {
-    connection.set_read_timeout(Some(TIMEOUT))?;
-    connection.set_write_timeout(Some(TIMEOUT))?;
-    let mut line = Zeroizing::new(String::with_capacity(LINE_BYTES_MAX as usize));
-    BufReader::new(connection.take(LINE_BYTES_MAX)).read_line(&mut line)?;
-    Ok(line)
-}
-
 /// Gives a share to the server: from a file, or asked for at the terminal. Gives the server's answer.
 pub fn unseal(config: &Config, file: Option<&Path>) -> Result<String, Failure> {
     let share = match file {
@@ -78,7 +56,7 @@ pub fn unseal(config: &Config, file: Option<&Path>) -> Result<String, Failure> {
         None if std::io::stdin().is_terminal() => Zeroizing::new(ask("Share of the root")?.expose().to_owned()),
         None => {
             let mut line = Zeroizing::new(String::new());
-            let read = BufReader::new(std::io::stdin().lock().take(LINE_BYTES_MAX)).read_line(&mut line);
+            let read = BufReader::new(std::io::stdin().lock().take(LINE_BYTES_MAX as u64)).read_line(&mut line);
             read.map_err(|error| Failure::failed(format!("cannot read the share: {error}")))?;
             line
         }

@@ -18,6 +18,9 @@ const BLOCK_BYTES: usize = 3_500;
 /// Blocks read at a time.
 const PAGE: usize = 256;
 
+/// Where the blocks lie in the store, in their order.
+pub const BLOCKS: Range<'_> = Range { start: &[PREFIX], end: &[PREFIX + 1] };
+
 /// What an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]

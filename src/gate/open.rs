@@ -92,6 +92,14 @@ pub fn rotate_root(store: &dyn Store, root: &dyn Root) -> Result<Rotated, OpenEr
     Ok(Rotated { version, rewrapped: 1, retired })
 }
 
+/// Puts namespace keys that another root has wrapped in the place of those in the store.
+///
+/// # Errors
+/// The store failed.
+pub fn rewrap(store: &dyn Store, rows: Vec<Write>) -> Result<(), OpenError> {
+    commit_durably(store, Commit { writes: rows, ..Commit::default() })
+}
+
 fn commit_durably(store: &dyn Store, commit: Commit) -> Result<(), OpenError> {
     let sequence = store.commit(commit).map_err(|error| match error {
         CommitError::Store(error) => error,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::{Commit, CommitError, Journal, Range, Read, Sequence, Store, StoreError, Wake, lock};
+use super::{Commit, CommitError, Follower, Journal, Range, Read, Sequence, Store, StoreError, Wake, lock};
 
 /// Which calls fail. Calls of each kind are counted from 1. The default plan lets everything pass.
 #[derive(Clone, Debug, Default)]
@@ -178,6 +178,10 @@ impl<S: Store> Store for Faults<S> {
 
     fn set_journal(&self, journal: Box<dyn Journal>) {
         self.inner.set_journal(journal);
+    }
+
+    fn follow(&self, bytes_max: usize) -> Result<Follower, StoreError> {
+        self.inner.follow(bytes_max)
     }
 }
 

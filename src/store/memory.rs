@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Mutex;
 
+use super::follow::{Followers, pieces};
 use super::waiters::Waiters;
 use super::{
-    Batch, Change, Commit, CommitError, Journal, Range, Read, Sequence, Store, StoreError, Wake, Write, check_key,
-    check_writes, clamp, lock,
+    Batch, Change, Commit, CommitError, Followed, Follower, Journal, Mark, Range, Read, Sequence, Store, StoreError, Wake,
+    Write, check_key, check_writes, clamp, lock,
 };
 
 type Table = BTreeMap<Vec<u8>, (Sequence, Option<Vec<u8>>)>;
@@ -34,6 +35,7 @@ struct State {
     /// Entries without a journal.
     held: Vec<(Sequence, Vec<u8>)>,
     journal: Option<Box<dyn Journal>>,
+    followers: Followers,
 }
 
 struct Pending {
@@ -69,6 +71,7 @@ impl Memory {
             pending: Vec::new(),
             held: Vec::new(),
             journal: None,
+            followers: Followers::default(),
         };
         Self { state: Mutex::new(state), waiters: Waiters::new(Sequence(0)) }
     }
@@ -112,25 +115,28 @@ impl State {
         let count = self.pending.partition_point(|pending| pending.sequence <= up_to);
         let batch: Vec<Pending> = self.pending.drain(..count).collect();
         let Some(reached) = batch.last().map(|pending| pending.sequence) else { return Sequence(0) };
-        let mut changes = Changes::new();
+        let (mut changes, mut followed) = (Changes::new(), BTreeMap::new());
         for Pending { sequence, writes, journal } in batch {
             if !journal.is_empty() {
                 self.held.push((sequence, journal));
             }
             for (before, write) in writes {
                 changes.entry(write.key.clone()).or_insert((before, None)).1 = write.value.clone();
+                followed.insert(write.key.clone(), Read { value: write.value.clone(), sequence });
                 self.settle(write, sequence);
             }
         }
-        self.record(reached, &changes);
+        followed.extend(self.record(reached, &changes));
+        let after = self.mark(reached);
+        self.followers.show(|| Followed { after, changes: followed.clone().into_iter().collect() });
         reached
     }
 
-    /// Lets the journal write what is held.
-    fn record(&mut self, last: Sequence, changes: &Changes) {
-        let Some(journal) = self.journal.as_mut() else { return };
+    /// Lets the journal write what is held, and gives what it changed.
+    fn record(&mut self, last: Sequence, changes: &Changes) -> Vec<(Vec<u8>, Read)> {
+        let Some(journal) = self.journal.as_mut() else { return Vec::new() };
         if self.held.is_empty() && changes.is_empty() {
-            return;
+            return Vec::new();
         }
         let entries = std::mem::take(&mut self.held);
         let changes: Vec<_> = changes
@@ -141,16 +147,25 @@ impl State {
                 after: after.as_deref(),
             })
             .collect();
-        match journal.write(&Batch { entries: &entries, changes: &changes }) {
-            Ok(writes) => {
-                for write in writes {
-                    self.visible.insert(write.key.clone(), (last, write.value.clone()));
-                    self.settle(write, last);
-                }
-            }
+        let writes = match journal.write(&Batch { entries: &entries, changes: &changes }) {
+            Ok(writes) => writes,
             // A driver with a disk stops writing here; what is in memory is gone with the process anyway.
-            Err(error) => tracing::error!(%error, "the journal cannot write"),
+            Err(error) => {
+                tracing::error!(%error, "the journal cannot write");
+                Vec::new()
+            }
+        };
+        for write in &writes {
+            self.visible.insert(write.key.clone(), (last, write.value.clone()));
+            self.settle(write.clone(), last);
         }
+        writes.into_iter().map(|Write { key, value }| (key, Read { value, sequence: last })).collect()
+    }
+
+    /// The state that is durable.
+    fn mark(&self, last: Sequence) -> Mark {
+        let values = self.durable.as_ref().unwrap_or(&self.visible).values();
+        Mark { last, pieces: values.filter_map(|(_, value)| Some(pieces(value.as_ref()?.len()))).sum() }
     }
 
     /// A change that readers see already is now durable.
@@ -240,7 +255,16 @@ impl Store for Memory {
         let mut state = lock(&self.state);
         state.journal = Some(journal);
         let durable = self.waiters.durable();
-        state.record(durable, &Changes::new());
+        let changes = state.record(durable, &Changes::new());
+        if !changes.is_empty() {
+            let after = state.mark(durable);
+            state.followers.show(|| Followed { after, changes: changes.clone() });
+        }
+    }
+
+    fn follow(&self, bytes_max: usize) -> Result<Follower, StoreError> {
+        let state = lock(&self.state);
+        Ok(state.followers.add(state.mark(self.waiters.durable()), bytes_max))
     }
 }
 

@@ -16,6 +16,7 @@
 //! it can keep account of what the store holds.
 
 mod faults;
+mod follow;
 mod memory;
 mod sled;
 #[cfg(test)]
@@ -27,8 +28,9 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::faults::{FaultPlan, Faults};
+pub use self::follow::{Followed, Follower, Mark, pieces};
 pub use self::memory::Memory;
-pub use self::sled::{Compacted, Sled, SledOptions};
+pub use self::sled::{Compacted, Loader, Sled, SledOptions, confirm_load};
 
 /// Longest key, bytes. Sixteen keys with chunks of values stay below the size at which sled leaves its log.
 pub const KEY_BYTES_MAX: usize = 1024;
@@ -207,6 +209,14 @@ pub trait Store: Send + Sync {
     /// Hands over what writes the journal; entries committed before are kept for it and written first. Their
     /// commits may become durable before that, so set the journal before the first commit whose entry matters.
     fn set_journal(&self, journal: Box<dyn Journal>);
+
+    /// Follows the store: the follower gets every batch that goes to the disk from now on, before a reader can see it
+    /// there. At most `bytes_max` wait to be taken from it. Together with a scan that begins after this call, the
+    /// batches up to any one that is not older than what the scan saw are the state after that batch.
+    ///
+    /// # Errors
+    /// The store can no longer write.
+    fn follow(&self, bytes_max: usize) -> Result<Follower, StoreError>;
 }
 
 /// Refuses what no driver stores.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::{Batch, Commit, CommitError, Expect, Journal, Range, Read, Sequence, Store, StoreError, Write, lock};
+use super::{
+    Batch, Commit, CommitError, Expect, Journal, Mark, Range, Read, Sequence, Store, StoreError, Write, lock, pieces,
+};
 
 /// Emits one `#[test]` for each function of the suite.
 macro_rules! store_tests {
@@ -12,7 +14,7 @@ macro_rules! store_tests {
         $crate::store::suite::store_tests!(@each $make;
             reads_what_was_written, versions_rise, expectations, all_or_nothing, scans, scans_with_removals,
             large_values, refused_keys, journal_in_order, journal_waits_for_its_writer, journal_alone,
-            journal_sees_all_changes, wakes, threads_on_one_key, threads_on_many_keys, readers_never_go_back);
+            journal_sees_all_changes, wakes, followed, threads_on_one_key, threads_on_many_keys, readers_never_go_back);
     };
     (@each $make:expr; $($name:ident),*) => {
         $(#[test] fn $name() { $crate::store::suite::$name($make()); })*
@@ -399,6 +401,28 @@ pub fn threads_on_many_keys(store: impl Store) {
     }
     assert_eq!((0..4).map(|i| count(&store, &[b's', i])).sum::<u64>(), 480);
     assert_eq!(store.scan(Range { start: b"p", end: b"q" }, 1000, true).unwrap().len(), 480);
+}
+
+/// What a follower is shown, on top of what was there before, is what the store holds; and the numbers are right.
+pub fn followed(store: impl Store) {
+    let before = commit(&store, vec![put(b"a", b"1"), put(b"b", &pattern(9000, 1))]);
+    store.wait_durable(before).unwrap();
+    let follower = store.follow(1 << 20).unwrap();
+    assert_eq!(follower.begun(), Mark { last: before, pieces: 1 + pieces(9000) });
+    commit(&store, vec![put(b"c", &pattern(5000, 2)), remove(b"a")]);
+    commit(&store, vec![put(b"c", b"short"), put(b"d", &pattern(4096, 3))]);
+    let last = commit(&store, vec![remove(b"never"), put(b"a", b"2"), remove(b"d")]);
+    store.wait_durable(last).unwrap();
+    let all = Range { start: b"", end: &[0xFF] };
+    let mut shown = std::collections::BTreeMap::from([(b"b".to_vec(), store.get(b"b").unwrap())]);
+    for batch in follower.take().unwrap() {
+        shown.extend(batch.changes);
+        assert_eq!(follower.at().last, last);
+    }
+    shown.retain(|_, read| read.value.is_some());
+    assert_eq!(shown.into_iter().collect::<Vec<_>>(), store.scan(all, 100, false).unwrap());
+    assert_eq!(follower.at(), Mark { last, pieces: 1 + pieces(9000) + 1 });
+    assert!(follower.take().unwrap().is_empty());
 }
 
 /// Versions and values that a reader sees of one key only rise, while the key moves from memory to the disk; values

@@ -14,6 +14,7 @@ use argon2::{Algorithm, Argon2, Params};
 use base64ct::{Base64, Encoding};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::escrow::Named;
 use super::pkcs11::HsmError;
 use crate::base::{Entropy, EntropyFailed, KeyBytes, Pin};
 
@@ -61,6 +62,11 @@ pub trait Root: Send + Sync {
 
     /// Destroys an old version. Nothing may be left that it wrapped.
     fn retire(&self, version: u32) -> Result<(), RootError>;
+
+    /// The versions themselves, to be put by. None for a root that never leaves where it is.
+    fn versions(&self) -> Option<Vec<Named>> {
+        None
+    }
 }
 
 /// The root could not be made, opened or used.
@@ -162,6 +168,21 @@ impl SoftRoot {
         let key = KeyBytes::fill(KEY_BYTES, |bytes| entropy.fill(bytes))?;
         let text = Zeroizing::new(format!("{MAGIC} file\n{}\n", *encode(key.expose())));
         write_new(path, &text)
+    }
+
+    /// Writes a root of kind `file` from versions that were put by, whatever kind of root they were of. An existing file
+    /// is not touched.
+    ///
+    /// # Errors
+    /// `Wrong` if there is no version of a root among the keys.
+    pub fn recover_file(path: &Path, keys: Vec<Named>) -> Result<(), RootError> {
+        let versions = keys.into_iter().filter_map(|named| Some((named.root_version()?, named.key)));
+        let mut versions = versions.map(|(number, key)| Version::new(number, key)).collect::<Result<Vec<_>, _>>()?;
+        versions.sort_by_key(|version| version.number);
+        if versions.is_empty() {
+            return Err(RootError::Wrong);
+        }
+        write_new(path, &file_text(&versions))
     }
 
     /// Makes a root that a passphrase opens: the file holds salt and parameters, no key.
@@ -292,6 +313,11 @@ impl Root for SoftRoot {
         let last = keys.last().map_or(1, |last| last.number);
         keys.retain(|one| one.number != version || one.number == last);
         replace(path, &file_text(&keys))
+    }
+
+    fn versions(&self) -> Option<Vec<Named>> {
+        let copy = |version: &Version| Named::root(version.number, KeyBytes::copy_from(version.key.expose()));
+        Some(self.keys().iter().map(copy).collect())
     }
 }
 

@@ -12,10 +12,11 @@
 
 use sled::IVec;
 
+use crate::store::follow::PIECE_BYTES_MAX;
 use crate::store::{RESERVED, Sequence, StoreError};
 
 /// Longest value, and longest part of one, under one key of sled, bytes.
-pub const PART_BYTES_MAX: usize = 4096;
+pub const PART_BYTES_MAX: usize = PIECE_BYTES_MAX;
 
 /// Where the last commit and the number of keys are kept.
 pub const META_KEY: [u8; 2] = [RESERVED, 0];

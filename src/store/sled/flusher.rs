@@ -14,13 +14,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use sled::IVec;
+use sled::{Db, IVec};
 
 use super::chunks::{self, META_KEY, PART_BYTES_MAX, Stored};
 use super::queue::Queued;
 use super::watermark::Watermark;
 use super::{Shared, guarded};
-use crate::store::{Batch, Change, Journal, Sequence, StoreError, Write, check_writes, lock};
+use crate::store::{Batch, Change, Followed, Journal, Mark, Read, Sequence, StoreError, Write, check_writes, lock};
 
 /// The thread's own state.
 pub struct Flusher {
@@ -41,11 +41,52 @@ struct Applied {
 }
 
 /// A key of a batch; values are in stored form.
-struct Changed {
+pub struct Changed {
     key: IVec,
     sequence: Sequence,
     before: Option<IVec>,
     after: Option<IVec>,
+}
+
+impl Changed {
+    /// A change of what the database has.
+    pub fn new(db: &Db, key: IVec, sequence: Sequence, after: Option<IVec>) -> Result<Self, StoreError> {
+        let before = guarded("cannot read the database", || db.get(&key))?;
+        Ok(Self { key, sequence, before, after })
+    }
+
+    /// Adds the change with its parts, removes the parts of the value before it, and tells by how many the number of
+    /// keys changes.
+    pub fn add(&self, batch: &mut sled::Batch) -> Result<i64, StoreError> {
+        let Self { key, sequence, before, after } = self;
+        let mut change = 0;
+        if let Some(before) = before {
+            let before = chunks::parse(before)?;
+            for part in 0..before.parts() {
+                batch.remove(chunks::part_key(key, before.sequence(), part));
+            }
+            change -= 1 + before.parts() as i64;
+        }
+        match after {
+            None if before.is_none() => {}
+            None => batch.remove(key),
+            Some(value) => {
+                let bytes = chunks::bytes(value);
+                change += 1;
+                if bytes.len() <= PART_BYTES_MAX {
+                    batch.insert(key, value);
+                } else {
+                    let stored = Stored::Parts(*sequence, bytes.len());
+                    change += stored.parts() as i64;
+                    batch.insert(key, chunks::head(*sequence, bytes.len()));
+                    for (part, bytes) in bytes.chunks(PART_BYTES_MAX).enumerate() {
+                        batch.insert(chunks::part_key(key, *sequence, part), bytes);
+                    }
+                }
+            }
+        }
+        Ok(change)
+    }
 }
 
 impl Flusher {
@@ -143,12 +184,12 @@ impl Flusher {
         }
         let mut changes = Vec::with_capacity(keys.len() + 2);
         for (key, (sequence, value)) in keys {
-            changes.push(self.changed(key, sequence, value)?);
+            changes.push(Changed::new(&self.shared.db, key, sequence, value)?);
         }
         for write in self.record(&changes)? {
             let mut value = write.value.as_deref().map(chunks::whole);
             value.iter_mut().for_each(|value| chunks::stamp(value, last));
-            changes.push(self.changed(IVec::from(write.key), last, value)?);
+            changes.push(Changed::new(&self.shared.db, IVec::from(write.key), last, value)?);
         }
 
         // Held until sled has the batch, so that a count sees all of it or nothing.
@@ -156,17 +197,14 @@ impl Flusher {
         let mut batch = sled::Batch::default();
         let mut now = *total;
         for changed in &changes {
-            now = now.wrapping_add_signed(add(&mut batch, changed)?);
+            now = now.wrapping_add_signed(changed.add(&mut batch)?);
         }
         batch.insert(&META_KEY, chunks::meta(last, now));
+        self.shared.followers.show(|| followed(Mark { last, pieces: now }, &changes));
         guarded("cannot write to the database", || self.shared.db.apply_batch(batch))?;
         *total = now;
+        self.shared.applied.store(last.0, Ordering::SeqCst);
         Ok(Applied { last, keys: changes.into_iter().map(|changed| changed.key).collect() })
-    }
-
-    fn changed(&self, key: IVec, sequence: Sequence, after: Option<IVec>) -> Result<Changed, StoreError> {
-        let before = guarded("cannot read the database", || self.shared.db.get(&key))?;
-        Ok(Changed { key, sequence, before, after })
     }
 
     /// What the journal writes about the changes and the entries that are held.
@@ -220,35 +258,11 @@ fn value_of<'a>(shared: &Shared, key: &[u8], stored: &'a [u8]) -> Result<Cow<'a,
     read.map(Cow::Owned).ok_or_else(|| StoreError::plain("a part of a value is missing from the database"))
 }
 
-/// Adds one change with its parts, removes the parts of the value before it, and tells by how many the number of keys
-/// changes.
-fn add(batch: &mut sled::Batch, changed: &Changed) -> Result<i64, StoreError> {
-    let Changed { key, sequence, before, after } = changed;
-    let mut change = 0;
-    if let Some(before) = before {
-        let before = chunks::parse(before)?;
-        for part in 0..before.parts() {
-            batch.remove(chunks::part_key(key, before.sequence(), part));
-        }
-        change -= 1 + before.parts() as i64;
-    }
-    match after {
-        None if before.is_none() => {}
-        None => batch.remove(key),
-        Some(value) => {
-            let bytes = chunks::bytes(value);
-            change += 1;
-            if bytes.len() <= PART_BYTES_MAX {
-                batch.insert(key, value);
-            } else {
-                let stored = Stored::Parts(*sequence, bytes.len());
-                change += stored.parts() as i64;
-                batch.insert(key, chunks::head(*sequence, bytes.len()));
-                for (part, bytes) in bytes.chunks(PART_BYTES_MAX).enumerate() {
-                    batch.insert(chunks::part_key(key, *sequence, part), bytes);
-                }
-            }
-        }
-    }
-    Ok(change)
+/// A batch as those who follow the store get it.
+fn followed(after: Mark, changes: &[Changed]) -> Followed {
+    let read = |changed: &Changed| Read {
+        value: changed.after.as_ref().map(|value| chunks::bytes(value).to_vec()),
+        sequence: changed.sequence,
+    };
+    Followed { after, changes: changes.iter().map(|changed| (changed.key.to_vec(), read(changed))).collect() }
 }

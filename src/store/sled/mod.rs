@@ -4,6 +4,7 @@
 mod chunks;
 mod compact;
 mod flusher;
+mod load;
 mod open;
 mod queue;
 mod staging;
@@ -25,12 +26,14 @@ use sled::{Db, IVec};
 use self::chunks::{META_KEY, Stored};
 pub use self::compact::Compacted;
 use self::flusher::Flusher;
+pub use self::load::{Loader, confirm_load};
 use self::queue::{Queue, Queued};
 use self::staging::{Staged, Staging};
+use super::follow::Followers;
 use super::waiters::{Waiters, failure};
 use super::{
-    Commit, CommitError, Expect, Journal, Range, Read, Sequence, Store, StoreError, Wake, check_key, check_writes,
-    clamp, lock,
+    Commit, CommitError, Expect, Follower, Journal, Mark, Range, Read, Sequence, Store, StoreError, Wake, check_key,
+    check_writes, clamp, lock,
 };
 
 /// How a database is opened. `SledOptions::new` gives the defaults.
@@ -59,6 +62,8 @@ pub struct SledOptions {
     pub batch_keys_max: usize,
     /// The same in bytes. Default 1 MiB.
     pub batch_bytes_max: usize,
+    /// Opens also what `Loader` has filled and nobody has confirmed. Default false.
+    pub loading: bool,
 }
 
 impl SledOptions {
@@ -75,6 +80,7 @@ impl SledOptions {
             backlog_bytes_max: 64 << 20,
             batch_keys_max: 1000,
             batch_bytes_max: 1 << 20,
+            loading: false,
         }
     }
 }
@@ -100,6 +106,10 @@ struct Shared {
     keys: Mutex<u64>,
     /// Batches written since the start.
     batches: AtomicU64,
+    /// The last commit that is in sled, durable or not yet.
+    applied: AtomicU64,
+    /// Those who get a copy of each batch.
+    followers: Followers,
     /// Freed last, when sled is closed.
     lock: File,
 }
@@ -122,6 +132,8 @@ impl Sled {
             latest: AtomicU64::new(opened.last.0),
             keys: Mutex::new(opened.keys),
             batches: AtomicU64::new(0),
+            applied: AtomicU64::new(opened.last.0),
+            followers: Followers::default(),
             lock: opened.lock,
         });
         let flusher = Flusher::new(shared.clone(), opened.data);
@@ -191,6 +203,16 @@ impl Store for Sled {
     fn set_journal(&self, journal: Box<dyn Journal>) {
         lock(&self.shared.queue).journal = Some(journal);
         self.shared.wake.notify_one();
+    }
+
+    fn follow(&self, bytes_max: usize) -> Result<Follower, StoreError> {
+        if let Some(why) = &lock(&self.shared.queue).failed {
+            return Err(failure(why));
+        }
+        // Between two batches: what is in sled now, every scan from here on sees.
+        let pieces = lock(&self.shared.keys);
+        let at = Mark { last: Sequence(self.shared.applied.load(Ordering::SeqCst)), pieces: *pieces };
+        Ok(self.shared.followers.add(at, bytes_max))
     }
 }
 

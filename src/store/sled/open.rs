@@ -37,6 +37,9 @@ pub fn open(options: &SledOptions) -> Result<Opened, StoreError> {
     let dir = &options.dir;
     create_dir(dir).map_err(|e| StoreError::new("cannot create the data directory", e))?;
     let lock = lock_dir(dir)?;
+    if !options.loading {
+        super::load::check(dir)?;
+    }
     // A full disk can still be opened: sled writes a snapshot first, in the place of the ballast.
     remove_if_there(&dir.join(BALLAST)).map_err(|e| StoreError::new("cannot remove the ballast file", e))?;
     for path in snapshots(dir)?.into_iter().filter(|path| path.extension().is_some_and(|x| x == "generating")) {
@@ -104,13 +107,16 @@ fn open_or_rebuild(options: &SledOptions) -> Result<(Db, bool), StoreError> {
     }
 }
 
-struct Failed {
-    error: StoreError,
+/// sled's files do not open.
+pub struct Failed {
+    /// Why.
+    pub error: StoreError,
     /// The files are to blame, not the disk or another process.
     damage: bool,
 }
 
-fn open_sled(options: &SledOptions) -> Result<Db, Failed> {
+/// Opens or creates sled's files alone.
+pub fn open_sled(options: &SledOptions) -> Result<Db, Failed> {
     const WHAT: &str = "cannot open the database";
     let config = sled::Config::new().path(&options.dir).cache_capacity(options.cache_bytes);
     let mut patience = 500;
@@ -136,7 +142,7 @@ fn open_sled(options: &SledOptions) -> Result<Db, Failed> {
 }
 
 /// Key material lives here, if sealed: nobody else may look.
-fn create_dir(dir: &Path) -> io::Result<()> {
+pub fn create_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -144,7 +150,7 @@ fn create_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-fn lock_dir(dir: &Path) -> Result<File, StoreError> {
+pub fn lock_dir(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|e| StoreError::new("cannot open the lock file of the data directory", e))?;
@@ -169,7 +175,7 @@ fn snapshots(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 /// sled syncs its files, not the directories that name them.
-fn sync_new_files(dir: &Path) -> io::Result<()> {
+pub fn sync_new_files(dir: &Path) -> io::Result<()> {
     File::open(dir.join("blobs"))?.sync_all()?;
     File::open(dir)?.sync_all()?;
     match dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {

@@ -47,6 +47,9 @@ impl Store for Scratch {
     fn set_journal(&self, journal: Box<dyn Journal>) {
         self.store.set_journal(journal);
     }
+    fn follow(&self, bytes_max: usize) -> Result<Follower, StoreError> {
+        self.store.follow(bytes_max)
+    }
 }
 
 fn options(dir: &Path) -> SledOptions {

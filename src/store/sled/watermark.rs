@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::store::{Sequence, StoreError};
 
-const FILE: &str = "keyhaven.durable";
+/// Its name.
+pub const FILE: &str = "keyhaven.durable";
 /// How often the file is written, at most.
 const EVERY: Duration = Duration::from_secs(1);
 

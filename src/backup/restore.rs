@@ -1,0 +1,177 @@
+//! A backup as a store. It is filled, opened and looked through before it is confirmed: a restore that was cut off, or
+//! that came to anything but the store that was backed up, leaves a directory that no server opens.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::frames::Row;
+use super::header::{Header, Key, Opened};
+use super::inspect::{Contents, each_object, inspect, is_destroyed};
+use super::{BackupError, Summary, read};
+use crate::base::Entropy;
+use crate::gate::audit::{self, Chain, Entry, Kind};
+use crate::gate::open::{open_seal, rewrap};
+use crate::keep::seal::Seal;
+use crate::keep::{BodyChange, Keep, Transaction};
+use crate::registry::{Operation, Version};
+use crate::store::{Loader, Sequence, Sled, SledOptions, Store, StoreError, confirm_load};
+
+/// What a restore is to do beside the file and its key.
+pub struct Wanted<'a> {
+    /// Where the store is to be.
+    pub options: SledOptions,
+    /// Now, in microseconds since 1970: for the audit.
+    pub now_micros: i64,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// A newer state of the same store: what is destroyed there stays destroyed.
+    pub newer: Option<Arc<dyn Store>>,
+    /// How far it is.
+    pub progress: &'a mut dyn FnMut(Step, u64),
+}
+
+/// The parts of a restore, for a progress bar.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// So many pieces are written.
+    Write,
+    /// So many objects are opened.
+    Open,
+}
+
+/// A restored store.
+pub struct Restored {
+    /// The backup.
+    pub summary: Summary,
+    /// What is in the store.
+    pub contents: Contents,
+    /// Objects that are destroyed because the newer state said so.
+    pub kept_destroyed: u64,
+}
+
+/// Makes a store of a backup. The directory must be empty, or hold what a restore left that was cut off.
+///
+/// # Errors
+/// The backup is not whole or not opened by the key, the directory is not empty, or the disk fails. The directory then
+/// opens for nobody, and the same restore can be run again.
+pub fn restore(from: &mut dyn Read, key: &Key<'_>, mut wanted: Wanted<'_>) -> Result<Restored, BackupError> {
+    let dir = wanted.options.dir.clone();
+    let (summary, opened) = fill(from, key, &mut wanted)?;
+    let options = SledOptions { loading: true, ..wanted.options.clone() };
+    if key.recovery.is_some() {
+        // In a commit like any other: the journal of the store sees it.
+        let store = Sled::open(options.clone())?;
+        keep_journal(&store, &Arc::new(opened.seal), &wanted.entropy)?;
+        rewrap(&store, opened.namespace)?;
+    }
+    let store: Arc<dyn Store> = Arc::new(Sled::open(options)?);
+    let seal = open_seal(&*store, key.root)?.ok_or_else(|| StoreError::plain("the backup has no namespace key"))?;
+    let keep = Keep::new(store.clone(), Arc::new(seal), wanted.entropy.clone());
+    keep_journal(&*store, keep.seal(), &wanted.entropy)?;
+    let kept_destroyed = match &wanted.newer {
+        Some(newer) => {
+            let seal = open_seal(&**newer, key.root)?.ok_or_else(|| StoreError::plain("the newer store is empty"))?;
+            let newer = Keep::new(newer.clone(), Arc::new(seal), wanted.entropy.clone());
+            destroy_again(&keep, &newer, wanted.now_micros)?
+        }
+        None => 0,
+    };
+    note(&keep, &summary, wanted.now_micros)?;
+    let contents = inspect(&keep, &mut |objects| (wanted.progress)(Step::Open, objects))?;
+    drop((keep, store));
+    confirm_load(&dir)?;
+    Ok(Restored { summary, contents, kept_destroyed })
+}
+
+/// Writes the rows, and compares what came out with what the last frame says.
+fn fill(from: &mut dyn Read, key: &Key<'_>, wanted: &mut Wanted<'_>) -> Result<(Summary, Opened), BackupError> {
+    let mut loader = Loader::create(wanted.options.clone())?;
+    let mut keys = None;
+    let mut begin = |_: &Header, opened: Opened| {
+        keys = Some(opened);
+        Ok(())
+    };
+    let mut put = |row: Row| Ok(loader.put(row.sequence, row.write)?);
+    let summary = read(from, key, &mut begin, &mut put, &mut |pieces| (wanted.progress)(Step::Write, pieces))?;
+    let found = loader.finish(summary.end.at.last)?;
+    if found.pieces != summary.end.at.pieces {
+        let words = format!("it has {} values and pieces of values, not {}", found.pieces, summary.end.at.pieces);
+        return Err(BackupError::Differs(words));
+    }
+    Ok((summary, keys.ok_or(BackupError::CutOff)?))
+}
+
+/// The store goes on with its audit chain where it ended.
+fn keep_journal(store: &dyn Store, seal: &Arc<Seal>, entropy: &Arc<dyn Entropy>) -> Result<(), BackupError> {
+    store.set_journal(Box::new(Chain::open(store, seal.clone(), entropy.clone())?));
+    Ok(())
+}
+
+/// The audit chain says that the store was restored, and from what.
+fn note(keep: &Keep, summary: &Summary, now_micros: i64) -> Result<(), BackupError> {
+    let words = format!("restored from backup {} of commit {}", summary.header.id, summary.end.at.last.0);
+    let sequence = keep.commit(Transaction::default(), entry(now_micros, "", &words)).map_err(BackupError::Commit)?;
+    Ok(keep.store().wait_durable(sequence)?)
+}
+
+/// An entry for the audit chain.
+fn entry(at_micros: i64, objects: &str, correlation: &str) -> Vec<u8> {
+    let mut journal = Vec::new();
+    Entry {
+        kind: Kind::Server,
+        at_micros,
+        caller: "keyhaven",
+        address: "",
+        version: Version::NEWEST,
+        operation: Operation(0),
+        objects,
+        reason: None,
+        correlation,
+    }
+    .encode(&mut journal);
+    journal
+}
+
+/// What a newer state of the same store says is destroyed is destroyed here too, and what it no longer knows vanishes.
+fn destroy_again(keep: &Keep, newer: &Keep, now_micros: i64) -> Result<u64, BackupError> {
+    if !continues(&**keep.store(), &**newer.store())? {
+        return Err(BackupError::Refused("the newer store does not continue the one in the backup"));
+    }
+    let mut living = Vec::new();
+    each_object(keep, &mut |kept| {
+        if !is_destroyed(kept) {
+            living.push(kept.object.id.clone());
+        }
+        Ok(())
+    })?;
+    let mut count = 0;
+    for id in living {
+        let Some(mut here) = keep.load(&id, &mut Sequence(0))? else { continue };
+        let mut transaction = Transaction::default();
+        match newer.load(&id, &mut Sequence(0))? {
+            None => transaction.obliterate(keep, here)?,
+            Some(there) if is_destroyed(&there) => {
+                // Its material is named as it is here, so that it is removed here.
+                let material = here.object.material.clone();
+                here.object = there.object;
+                Arc::make_mut(&mut here.object).material = material;
+                transaction.save(keep, here, BodyChange::Erase)?;
+            }
+            Some(_) => continue,
+        }
+        transaction.keep_item();
+        let journal = entry(now_micros, &id, "destroyed after the backup that is being restored");
+        keep.commit(transaction, journal).map_err(BackupError::Commit)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Whether the last audit block of one store is in the other one as it is.
+fn continues(store: &dyn Store, newer: &dyn Store) -> Result<bool, BackupError> {
+    let last = store.scan(audit::BLOCKS, 1, true)?;
+    match last.into_iter().next() {
+        Some((block, read)) => Ok(newer.get(&block)?.value == read.value),
+        None => Ok(false),
+    }
+}

@@ -95,9 +95,11 @@ const VERSIONS: &[(&str, &str)] = &[
     ("ops/create_key_pair.rs", "1.x requires attributes that 2.x lets the server choose"),
     ("ops/cx.rs", "error tables that changed their words, as rows"),
     ("ops/delete_attribute.rs", "1.x points by name and index, 2.x by value or reference"),
+    ("ops/derive_key/method.rs", "1.x binds a request to the Cryptographic Parameters of the key"),
     ("ops/import.rs", "1.4 and 2.x require other attributes"),
     ("ops/modify_attribute.rs", "1.x points by index, 2.x by value"),
     ("ops/pkcs11/mod.rs", "3.0 echoes a correlation value that 2.1 leaves out"),
+    ("ops/split_key.rs", "the field polynomial that 1.x and 2.x write down without a name for it"),
     ("ops/using/", "fields of answers that are there in some versions alone"),
     ("cli/client/", "the client speaks every version, as proto does from the other side"),
 ];

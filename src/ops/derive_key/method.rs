@@ -7,8 +7,8 @@ use crate::base::{Error, KeyBytes, Result};
 use crate::crypto::kdf::{self, Derivation};
 use crate::crypto::mac::MacAlgorithm;
 use crate::crypto::{CryptoError, Standing, hash, symmetric};
+use crate::model::attr;
 use crate::model::values::CryptographicParameters;
-use crate::model::{Refusal, attr};
 use crate::ops::using::parameters::of_cipher;
 use crate::ops::using::{Key, Using, block_for_bytes, permit};
 use crate::ops::{Cx, mac};
@@ -140,8 +140,7 @@ fn matches_key(cx: &Cx<'_>, key: &Using, given: &CryptographicParameters) -> Res
     if !is_bound || held.any(|held| held.block_cipher_mode == given.block_cipher_mode) {
         return Ok(());
     }
-    let words = "the Block Cipher Mode is in none of the key's Cryptographic Parameters";
-    Err(Refusal::same(ResultReason::InvalidField, words).into_error(cx.version))
+    Err(Error::invalid_field("the Block Cipher Mode is in none of the key's Cryptographic Parameters"))
 }
 
 fn required<T>(value: Option<T>, what: &'static str) -> Result<T> {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 
 use crate::base::{EntropyFailed, Error};
-use crate::gate::audit::AuditBroken;
 use crate::gate::open::OpenError;
+use crate::gate::recorder::RecordError;
 use crate::keep::KeepError;
 use crate::store::StoreError;
 use crate::vault::root::RootError;
@@ -39,8 +39,8 @@ pub enum BackupError {
     Keep(KeepError),
     /// The restored store does not take a change.
     Commit(Error),
-    /// The audit chain is broken.
-    Audit(AuditBroken),
+    /// The commit record or the audit chain is broken.
+    Record(RecordError),
     /// The store that came out is not the one that was backed up.
     Differs(String),
     /// Randomness failed.
@@ -71,7 +71,7 @@ impl fmt::Display for BackupError {
             Self::Open(error) => error.fmt(f),
             Self::Keep(error) => error.fmt(f),
             Self::Commit(error) => error.fmt(f),
-            Self::Audit(error) => error.fmt(f),
+            Self::Record(error) => error.fmt(f),
             Self::Differs(words) => write!(f, "the restored store is not the one that was backed up: {words}"),
             Self::Entropy(error) => error.fmt(f),
         }
@@ -90,7 +90,7 @@ macro_rules! from {
     };
 }
 
-from!(Store(StoreError), Root(RootError), Open(OpenError), Keep(KeepError), Audit(AuditBroken), Entropy(EntropyFailed));
+from!(Store(StoreError), Root(RootError), Open(OpenError), Keep(KeepError), Record(RecordError), Entropy(EntropyFailed));
 
 impl From<io::Error> for BackupError {
     /// A file that ends too early is cut off, whoever noticed.

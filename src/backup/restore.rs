@@ -9,7 +9,8 @@ use super::header::{Header, Key, Opened};
 use super::inspect::{Contents, each_object, inspect, is_destroyed};
 use super::{BackupError, Summary, read};
 use crate::base::Entropy;
-use crate::gate::audit::{self, Chain, Entry, Kind};
+use crate::gate::audit::{self, Entry, Kind};
+use crate::gate::recorder::Recorder;
 use crate::gate::open::{open_seal, rewrap};
 use crate::keep::seal::Seal;
 use crate::keep::{BodyChange, Keep, Transaction};
@@ -101,9 +102,9 @@ fn fill(from: &mut dyn Read, key: &Key<'_>, wanted: &mut Wanted<'_>) -> Result<(
     Ok((summary, keys.ok_or(BackupError::CutOff)?))
 }
 
-/// The store goes on with its audit chain where it ended.
+/// The store goes on with its audit chain and its commit record where they ended.
 fn keep_journal(store: &dyn Store, seal: &Arc<Seal>, entropy: &Arc<dyn Entropy>) -> Result<(), BackupError> {
-    store.set_journal(Box::new(Chain::open(store, seal.clone(), entropy.clone())?));
+    store.set_journal(Box::new(Recorder::open(store, seal.clone(), entropy.clone(), None)?));
     Ok(())
 }
 

@@ -209,7 +209,7 @@ impl ServerAttributes<'_> {
         let cryptographic = !matches!(self.object_type, ObjectType::OpaqueObject | ObjectType::Template)
             && class_of(self.object_type) == ObjectClass::User;
         let generator = match origin {
-            Origin::Registered => None,
+            Origin::Registered | Origin::Recovered => None,
             Origin::Resident => Some(RngParameters::UNSPECIFIED),
             // The library that makes key pairs has a generator of its own.
             Origin::Generated if matches!(self.object_type, ObjectType::PrivateKey | ObjectType::PublicKey) => {

@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use super::follow::{Followers, pieces};
 use super::waiters::Waiters;
 use super::{
-    Batch, Change, Commit, CommitError, Followed, Follower, Journal, Mark, Range, Read, Sequence, Store, StoreError, Wake,
-    Write, check_key, check_writes, clamp, lock,
+    Batch, Change, Commit, CommitError, Followed, Follower, Journal, Mark, Range, Read, Sequence, Store, StoreError,
+    Wake, Write, check_key, check_writes, clamp, lock,
 };
 
 type Table = BTreeMap<Vec<u8>, (Sequence, Option<Vec<u8>>)>;

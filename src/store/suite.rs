@@ -414,7 +414,7 @@ pub fn followed(store: impl Store) {
     let last = commit(&store, vec![remove(b"never"), put(b"a", b"2"), remove(b"d")]);
     store.wait_durable(last).unwrap();
     let all = Range { start: b"", end: &[0xFF] };
-    let mut shown = std::collections::BTreeMap::from([(b"b".to_vec(), store.get(b"b").unwrap())]);
+    let mut shown = BTreeMap::from([(b"b".to_vec(), store.get(b"b").unwrap())]);
     for batch in follower.take().unwrap() {
         shown.extend(batch.changes);
         assert_eq!(follower.at().last, last);

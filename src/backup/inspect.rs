@@ -2,6 +2,7 @@
 
 use super::BackupError;
 use crate::gate::audit;
+use crate::gate::recorder::RecordError;
 use crate::keep::keys::{Kind, after, key};
 use crate::keep::{Keep, Kept, resident_key};
 use crate::model::lifecycle;
@@ -44,7 +45,7 @@ pub fn inspect(keep: &Keep, progress: &mut dyn FnMut(u64)) -> Result<Contents, B
         progress(contents.objects);
         Ok(())
     })?;
-    let head = audit::verify(&**keep.store(), keep.seal(), |_| contents.audit_entries += 1)?;
+    let head = audit::verify(&**keep.store(), keep.seal(), |_| contents.audit_entries += 1).map_err(RecordError::from)?;
     contents.audit_head = head.to_string();
     Ok(contents)
 }

@@ -90,6 +90,8 @@ const COMMITS: &[(&str, usize, &str)] = &[
 const VERSIONS: &[(&str, &str)] = &[
     ("model/attributes.rs", "the rows of the table say which objects an attribute has in 1.x"),
     ("model/refusal.rs", "reasons of 1.x and 2.x that no table maps"),
+    ("ops/certify.rs", "1.x certifies public keys alone, and takes the ID Placeholder beside a request"),
+    ("ops/certifying/", "1.0 requires the certificate request"),
     ("ops/change.rs", "1.x answers attribute changes in other words"),
     ("ops/create.rs", "1.x requires attributes that 2.x lets the server choose"),
     ("ops/create_key_pair.rs", "1.x requires attributes that 2.x lets the server choose"),

@@ -1,6 +1,8 @@
 //! The bodies of the fuzz targets over their first inputs, on any toolchain and without a fuzzer: they compile, they run,
 //! and what they demand holds.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is what a target says a finding with")]
+
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 

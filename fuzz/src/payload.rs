@@ -287,7 +287,13 @@ pub fn value(tag: Tag, dice: &mut Dice<'_>, version: Version, ids: &[String], de
     let row = INSIDE.iter().find(|(outside, _)| outside.contains(&tag)).map_or(&[][..], |row| row.1);
     let tags = shape.iter().map(|row| row.tag).chain(row.iter().copied());
     let tags = tags.filter(|tag| tag.known_in(version));
-    Value::Structure(tags.filter_map(|tag| (!dice.one_in(3)).then(|| inner(tag, dice))).collect())
+    let mut fields = Vec::new();
+    for tag in tags {
+        if !dice.one_in(3) {
+            fields.push(inner(tag, dice));
+        }
+    }
+    Value::Structure(fields)
 }
 
 /// An attribute as an item of a list.

@@ -96,6 +96,9 @@ fn read_1(id: &str, bytes: &[u8]) -> Result<(ManagedObject, u64), RecordBroken> 
         }
         if item.tag == INDEX {
             index = item.integer().map_or(0, |index| index as u32);
+        } else if rule(item.tag).is_none() {
+            // It may restrict the object, so to pass over it would be wrong.
+            return Err(RecordBroken(format!("{:?} is no attribute of this release", item.tag)));
         } else {
             attributes.push(Attribute { tag: item.tag, index: std::mem::take(&mut index), value: item.to_value() });
         }
@@ -201,7 +204,7 @@ impl<'a> Parts<'a> {
             }
             ObjectType::PGPKey => self.field(Tag::PGPKeyVersion).map(Fields::PgpKey),
             ObjectType::SplitKey => self.split_key().map(Fields::SplitKey),
-            ObjectType::Template => Some(Fields::Template(self.handed_on())),
+            ObjectType::Template => self.handed_on().map(Fields::Template),
             _ => Some(Fields::None),
         };
         Ok(Material {
@@ -212,7 +215,7 @@ impl<'a> Parts<'a> {
             format: self.number(Tag::KeyFormatType).map(KeyFormatType),
             compression: self.number(Tag::KeyCompressionType).map(KeyCompressionType),
             wrapping: self.value(Tag::KeyWrappingData),
-            fields: fields.ok_or("a field of the object type is missing")?,
+            fields: fields.ok_or("a field of the object type is missing or unknown")?,
         })
     }
 
@@ -226,17 +229,21 @@ impl<'a> Parts<'a> {
         })
     }
 
-    fn handed_on(&self) -> Vec<Attribute> {
-        let Some(Value::Structure(fields)) = self.value(HANDED_ON) else { return Vec::new() };
+    /// None if one of them is no attribute of this release.
+    fn handed_on(&self) -> Option<Vec<Attribute>> {
+        let Some(Value::Structure(fields)) = self.value(HANDED_ON) else { return Some(Vec::new()) };
         let mut index = 0;
         let mut attributes = Vec::new();
         for Field { tag, value } in fields {
             match value {
                 Value::Integer(number) if tag == INDEX => index = number as u32,
-                value => attributes.push(Attribute { tag, index: std::mem::take(&mut index), value }),
+                value => {
+                    rule(tag)?;
+                    attributes.push(Attribute { tag, index: std::mem::take(&mut index), value });
+                }
             }
         }
-        attributes
+        Some(attributes)
     }
 }
 
@@ -252,6 +259,23 @@ mod tests {
         let stored = encode(object, 77);
         let (again, order) = decode(&object.id, &stored).unwrap();
         assert_eq!((&again, order), (object, 77));
+    }
+
+    /// Found by the fuzz target `record`.
+    #[test]
+    fn an_attribute_of_another_release_is_refused() {
+        let mut object = ManagedObject::new("id", ObjectType::Template, "alice");
+        object.attributes.push(Tag::Comment, Value::text("x"));
+        let comment = object.attributes.clone().into_iter().filter(|one| one.tag == Tag::Comment).collect();
+        for handed_on in [Vec::new(), comment] {
+            object.material.fields = Fields::Template(handed_on);
+            let mut stored = encode(&object, 7).to_vec();
+            assert!(decode("id", &stored).is_ok());
+            let tag = &Tag::Comment.0.to_be_bytes()[1..];
+            let at = stored.windows(3).position(|bytes| bytes == tag).unwrap();
+            stored[at + 1] ^= 0x80;
+            assert!(decode("id", &stored).is_err());
+        }
     }
 
     #[test]

@@ -149,13 +149,16 @@ fn hashed(hash: HashingAlgorithm, padding: Option<PaddingMethod>) -> Cryptograph
     CryptographicParameters { hashing_algorithm: Some(hash), padding_method: padding, ..Default::default() }
 }
 
+/// Fields of a request that are bytes.
+type Fields<'a> = Vec<(Tag, &'a [u8])>;
+
 #[test]
 fn an_aes_key_encrypts_and_decrypts_in_the_vault() {
     let bench = Bench::new();
     let key = bench.create(Algorithm::AES, 256, |_| {});
     let data = [0x5A; 50];
     let gcm = CryptographicParameters { tag_length: Some(12), ..mode(Mode::GCM, None) };
-    let cases: [(CryptographicParameters, Vec<(Tag, &[u8])>); 5] = [
+    let cases: [(CryptographicParameters, Fields<'_>); 5] = [
         (mode(Mode::CBC, Some(PaddingMethod::PKCS5)), vec![(Tag::IVCounterNonce, &[9; 16])]),
         (mode(Mode::CBC, Some(PaddingMethod::ANSIX9_23)), vec![(Tag::IVCounterNonce, &[9; 16])]),
         (mode(Mode::ECB, Some(PaddingMethod::PKCS5)), vec![]),
@@ -301,8 +304,7 @@ fn keys_leave_the_vault_wrapped_by_another_or_not_at_all() {
         Some(ResultReason::EncodingOptionError)
     );
     assert_eq!(reason(&open, &kek, NO, WrappingMethod::MACSign), Some(ResultReason::Sensitive));
-    let here =
-        bench.server.key(ObjectType::SymmetricKey, Algorithm::AES, KeyFormatType::Raw, &[1; 32], |out| wraps(out));
+    let here = bench.server.key(ObjectType::SymmetricKey, Algorithm::AES, KeyFormatType::Raw, &[1; 32], wraps);
     let answer = get(&open, &here, NO, WrappingMethod::Encrypt);
     assert_eq!(answer.reason(0), Some(ResultReason::FeatureNotSupported));
     assert!(answer.message(0).contains("another key of the HSM"));

@@ -13,6 +13,9 @@ use crate::store::{Commit, CommitError, RESERVED, Range, Sequence, Store, StoreE
 /// Keys read and written at a time: also of the longest values, so many fit into memory.
 const PAGE: usize = 64;
 
+/// A key and its value.
+type Row = (Vec<u8>, Vec<u8>);
+
 /// What a compaction did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Compacted {
@@ -115,10 +118,7 @@ impl Sled {
 }
 
 /// Shows all keys and values, page by page.
-fn pages(
-    store: &Sled,
-    show: &mut dyn FnMut(&[(Vec<u8>, Vec<u8>)]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+fn pages(store: &Sled, show: &mut dyn FnMut(&[Row]) -> Result<(), StoreError>) -> Result<(), StoreError> {
     let mut start = Vec::new();
     loop {
         let page = store.scan(Range { start: &start, end: &[RESERVED] }, PAGE, false)?;

@@ -74,7 +74,7 @@ fn prepared() -> (tempfile::TempDir, PathBuf) {
     let data = parent.path().join("data");
     ends(0, &["init"], &data);
     let long = parent.path().join("long");
-    fs::write(&long, (0..30_000_u32).map(|n| (n * n >> 7) as u8).collect::<Vec<_>>()).unwrap();
+    fs::write(&long, (0..30_000_u32).map(|n| ((n * n) >> 7) as u8).collect::<Vec<_>>()).unwrap();
     // Twice, so that there is a snapshot of what the first run wrote.
     for turn in 0..2 {
         let server = Server::start(&data);

@@ -1,5 +1,5 @@
-//! A large store: how fast it opens, what memory and disk it takes, how fast `verify` reads it, and what `compact` brings.
-//! The objects are made by requests to the core, without network; the commands are those of the program.
+//! A large store: how fast it opens, what memory and disk it takes, how fast `verify` reads it, and what `compact`
+//! brings. The objects are made by requests to the core, without network; the commands are those of the program.
 //!
 //!     cargo bench --bench scale                   1,000,000 objects: some minutes, 4 GB in TMPDIR
 //!     cargo bench --bench scale -- 50000          fewer

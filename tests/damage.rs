@@ -1,5 +1,5 @@
-//! Damaged, foreign, full and interrupted stores, by the program as an operator runs it. Damage must be told, or be where
-//! nothing is: it is never silent. `KEYHAVEN_DAMAGE_CASES` sets how many bits are flipped (default 40).
+//! Damaged, foreign, full and interrupted stores, by the program as an operator runs it. Damage must be told, or be
+//! where nothing is: it is never silent. `KEYHAVEN_DAMAGE_CASES` sets how many bits are flipped (default 40).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
 
@@ -74,7 +74,7 @@ fn prepared() -> (tempfile::TempDir, PathBuf) {
     let data = parent.path().join("data");
     ends(0, &["init"], &data);
     let long = parent.path().join("long");
-    fs::write(&long, (0..30_000_u32).map(|n| (n * n >> 7) as u8).collect::<Vec<_>>()).unwrap();
+    fs::write(&long, (0..30_000_u32).map(|n| ((n * n) >> 7) as u8).collect::<Vec<_>>()).unwrap();
     // Twice, so that there is a snapshot of what the first run wrote.
     for turn in 0..2 {
         let server = Server::start(&data);
@@ -318,7 +318,8 @@ fn a_full_disk_is_read_and_left_unharmed() {
     assert!(server.client(&["create", "--name", "second"], &data).status.success());
     server.stop();
 
-    // Without that floor the disk runs full: nothing that was acknowledged is lost, and the store opens while it is full.
+    // Without that floor the disk runs full: nothing that was acknowledged is lost, and the store opens while it is
+    // full.
     floor(0);
     let server = Server::start(&data);
     fill(&filler, 64 << 10);

@@ -1,6 +1,6 @@
-//! The journal of the store: with each batch it writes the blocks of the audit chain and the commit record, and keeps the
-//! copy of that record outside. Before it goes on with a store it compares the three: the record must end where the chain
-//! ends, and the copy outside must not have seen more, or another history, than the store has.
+//! The journal of the store: with each batch it writes the blocks of the audit chain and the commit record, and keeps
+//! the copy of that record outside. Before it goes on with a store it compares the three: the record must end where
+//! the chain ends, and the copy outside must not have seen more, or another history, than the store has.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -111,8 +111,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Goes on where the store ends, if it is what it was. A store of a release that had no commit record gets its first
-    /// one: everything in it is read once.
+    /// Goes on where the store ends, if it is what it was. A store of a release that had no commit record gets its
+    /// first one: everything in it is read once.
     pub fn open(
         store: &dyn Store,
         seal: Arc<Seal>,
@@ -169,8 +169,8 @@ impl Journal for Recorder {
     }
 }
 
-/// The record of a store that has none, which is right only for one that never had: a new one, or one of release 0.1. The
-/// audit chain knows, as the entry of each start names the record.
+/// The record of a store that has none, which is right only for one that never had: a new one, or one of release 0.1.
+/// The audit chain knows, as the entry of each start names the record.
 fn first_record(
     store: &dyn Store,
     seal: &Seal,

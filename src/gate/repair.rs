@@ -1,6 +1,7 @@
-//! Repairing a store that no server has open: the index is made again from the objects, and the commit record is written
-//! anew for what is there. Keys are never guessed: an object that cannot be read stays as it is, and what is lost stays
-//! lost. If more than the index differs from the commit record, that is only done when the operator accepts it.
+//! Repairing a store that no server has open: the index is made again from the objects, and the commit record is
+//! written anew for what is there. Keys are never guessed: an object that cannot be read stays as it is, and what is
+//! lost stays lost. If more than the index differs from the commit record, that is only done when the operator accepts
+//! it.
 
 use std::fmt;
 use std::path::Path;

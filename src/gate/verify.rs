@@ -77,8 +77,8 @@ pub fn verify(
     let number = record.as_ref().ok().map(|record| record.number);
     let keys = found.as_ref().map_or(0, Tally::keys);
     let record = match (record, head) {
-        // Only a store that was never opened by a release with commit records may lack one. It is compared with the copy
-        // outside all the same, which it must not have.
+        // Only a store that was never opened by a release with commit records may lack one. It is compared with the
+        // copy outside all the same, which it must not have.
         (Err(RecordError::Missing), Some(head)) if !had_record && (head.blocks > 0 || keys == 0) => {
             if head.blocks > 0 {
                 let what = "the store is of an earlier release; the next start writes its first commit record";

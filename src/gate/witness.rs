@@ -1,8 +1,8 @@
-//! The copy of the commit record outside of the store. Whoever puts an older copy of the store in place of the newer one,
-//! or loses its newest commits, is found out by a witness that has seen more.
+//! The copy of the commit record outside of the store. Whoever puts an older copy of the store in place of the newer
+//! one, or loses its newest commits, is found out by a witness that has seen more.
 //!
-//! The file may lag behind, by a second and by what a power cut takes: it only ever holds a record that was durable. It is
-//! sealed like the record itself.
+//! The file may lag behind, by a second and by what a power cut takes: it only ever holds a record that was durable.
+//! It is sealed like the record itself.
 
 use std::fs;
 use std::io;

@@ -1,8 +1,9 @@
 //! Whether everything that is stored can be read and fits together: each sealed value is opened, each index row is
 //! compared with its object, each secret with the object it belongs to.
 //!
-//! The store is walked once, in the order of its keys. What must be there is tallied beside what is there; only where the
-//! two differ a second walk looks for the places. So a check reads each value once and needs the same memory for any store.
+//! The store is walked once, in the order of its keys. What must be there is tallied beside what is there; only where
+//! the two differ a second walk looks for the places. So a check reads each value once and needs the same memory for
+//! any store.
 
 use std::collections::BTreeSet;
 
@@ -98,8 +99,8 @@ struct Walked {
 }
 
 impl Keep {
-    /// Reads everything but the audit chain and the commit record. The tally is of what is there, under the key of `like`;
-    /// `progress` hears of each key.
+    /// Reads everything but the audit chain and the commit record. The tally is of what is there, under the key of
+    /// `like`; `progress` hears of each key.
     ///
     /// # Errors
     /// The store failed; what was found until then is in `findings`.
@@ -203,8 +204,8 @@ impl Keep {
         Ok(())
     }
 
-    /// Index rows that do not fit the objects: first all that are too many, then all that are missing. Rows of an object
-    /// whose record cannot be read are left alone.
+    /// Index rows that do not fit the objects: first all that are too many, then all that are missing. Rows of an
+    /// object whose record cannot be read are left alone.
     pub fn index_faults(&self, show: &mut dyn FnMut(IndexFault) -> Result<(), StoreError>) -> Result<(), StoreError> {
         for kind in [Kind::Attribute, Kind::Name, Kind::Owned] {
             walk(&*self.store, &key(kind, &[]), |row, id| {

@@ -1,6 +1,7 @@
-//! The commit record: one sealed value that goes to the disk with every batch of commits. It says which batch that was,
-//! what the store held after it (see `tally`), and where the audit chain ended. A store that lost its newest commits, a key,
-//! or the end of its chain no longer fits it; a copy outside of the store reveals a store that was put back whole.
+//! The commit record: one sealed value that goes to the disk with every batch of commits. It says which batch that
+//! was, what the store held after it (see `tally`), and where the audit chain ended. A store that lost its newest
+//! commits, a key, or the end of its chain no longer fits it; a copy outside of the store reveals a store that was put
+//! back whole.
 
 use std::fmt;
 

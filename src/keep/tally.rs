@@ -1,6 +1,6 @@
 //! What a store holds, in short: how many keys of each kind, and a keyed digest of all keys with their values. It is
-//! kept up to date change by change, and a walk through the store gives the same again, unless something was lost, added
-//! or put back as it once was.
+//! kept up to date change by change, and a walk through the store gives the same again, unless something was lost,
+//! added or put back as it once was.
 //!
 //! The digest is the sum (exclusive or) of one HMAC-SHA-256 for each key and value. A key has one value, so no term
 //! comes twice; and whoever does not know the tally's key can tell neither a term nor a sum, so cannot choose changes
@@ -127,8 +127,8 @@ impl Tally {
         }
     }
 
-    /// Whether a value of the server's own is not counted: the commit record cannot count itself, and the namespace keys,
-    /// which are written before there is a record, are proven by the root.
+    /// Whether a value of the server's own is not counted: the commit record cannot count itself, and the namespace
+    /// keys, which are written before there is a record, are proven by the root.
     pub fn leaves_out(place: &[u8]) -> bool {
         place.strip_prefix(&[Kind::Server as u8]).is_some_and(|name| name == NAME || name.starts_with(b"namespace/"))
     }

@@ -1,5 +1,5 @@
-//! The commit record, its copy outside, `verify` and `repair`: what was lost, added or put back shows, and only the index
-//! is mended without being asked.
+//! The commit record, its copy outside, `verify` and `repair`: what was lost, added or put back shows, and only the
+//! index is mended without being asked.
 
 use std::path::Path;
 use std::sync::Arc;

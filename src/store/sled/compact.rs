@@ -1,6 +1,7 @@
-//! Compacting a database that nobody has open. sled 0.34.7 keeps several times the room of what is in it and gives little
-//! back; a copy into a fresh database does. The copy is compared key by key, then the two directories change places in one
-//! step of the file system: whenever the process is killed, the name of the directory stands for a whole database.
+//! Compacting a database that nobody has open. sled 0.34.7 keeps several times the room of what is in it and gives
+//! little back; a copy into a fresh database does. The copy is compared key by key, then the two directories change
+//! places in one step of the file system: whenever the process is killed, the name of the directory stands for a whole
+//! database.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,6 +12,9 @@ use crate::store::{Commit, CommitError, RESERVED, Range, Sequence, Store, StoreE
 
 /// Keys read and written at a time: also of the longest values, so many fit into memory.
 const PAGE: usize = 64;
+
+/// A key and its value.
+type Row = (Vec<u8>, Vec<u8>);
 
 /// What a compaction did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,8 +58,8 @@ impl Sled {
             }
         };
 
-        // Closing writes into the directory by its name, so the old database is closed before its name is given away; the
-        // lock is kept, so that nobody opens it in between.
+        // Closing writes into the directory by its name, so the old database is closed before its name is given away;
+        // the lock is kept, so that nobody opens it in between.
         let lock = old.shared.lock.try_clone().map_err(|e| StoreError::new("cannot keep the directory locked", e))?;
         drop(old);
         exchange(&options.dir, &beside)?;
@@ -114,10 +118,7 @@ impl Sled {
 }
 
 /// Shows all keys and values, page by page.
-fn pages(
-    store: &Sled,
-    show: &mut dyn FnMut(&[(Vec<u8>, Vec<u8>)]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+fn pages(store: &Sled, show: &mut dyn FnMut(&[Row]) -> Result<(), StoreError>) -> Result<(), StoreError> {
     let mut start = Vec::new();
     loop {
         let page = store.scan(Range { start: &start, end: &[RESERVED] }, PAGE, false)?;

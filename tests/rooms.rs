@@ -49,6 +49,7 @@ const EXPOSES: &[&str] = &[
     "ops/fresh.rs",
     "ops/certificate.rs",
     "ops/pkcs12.rs",
+    "ops/reprovision.rs",
     "ops/wrapping.rs",
     "ops/unwrapping.rs",
     // Whole messages that are kept for later, and memos of the server, which are sealed as they are.
@@ -62,7 +63,8 @@ const EXPOSES: &[&str] = &[
     "gate/jobs.rs",
     "gate/session_tests/",
     "serve/turned.rs",
-    // Passwords of users; the client's own side of the wire.
+    // Passwords and other credentials of users; the client's own side of the wire.
+    "gate/credentials/",
     "gate/users.rs",
     "cli/",
 ];

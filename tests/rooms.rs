@@ -54,6 +54,7 @@ const EXPOSES: &[&str] = &[
     "ops/fresh.rs",
     "ops/certificate.rs",
     "ops/pkcs12.rs",
+    "ops/reprovision.rs",
     "ops/wrapping.rs",
     "ops/unwrapping.rs",
     // Hands the bytes of a key that is registered into the HSM over to it.
@@ -72,7 +73,8 @@ const EXPOSES: &[&str] = &[
     // The key of a backup, which its frames are sealed with.
     "backup/frames.rs",
     "backup/header.rs",
-    // Passwords of users; the client's own side of the wire.
+    // Passwords and other credentials of users; the client's own side of the wire.
+    "gate/credentials/",
     "gate/users.rs",
     "cli/",
 ];

@@ -80,6 +80,7 @@ impl House {
             limits: Limits { message_bytes_max: MESSAGE_BYTES_MAX, ..Limits::default() },
             settings: Settings { legacy_algorithms: true, ..Settings::default() },
             durable_reads: false,
+            witness: None,
         });
         let mut house = Self { core: core.expect("an empty store opens"), ids: Vec::new(), requests: 0 };
         for request in payload::furniture() {

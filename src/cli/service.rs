@@ -2,7 +2,9 @@
 //! an HSM opens it as soon as the token answers; a root in shares, when `keyhaven unseal` has brought enough of them.
 //! Until then the server is up, not ready, and answers every request with an error that the client may retry.
 
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::Duration;
@@ -10,16 +12,20 @@ use std::time::Duration;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use rustls::pki_types::CertificateDer;
+use serde_json::Value as Json;
 
 use super::config::{Config, IdentitySource, RootKind, Strangers as StrangersSetting};
+use super::control;
 use super::failure::Failure;
 use super::hsm_metrics::HsmMetrics;
+use super::rotation;
+use super::rotation_metrics::RotationMetrics;
 use super::seams::{self, Opened, open_root, store_options};
 use super::unseal;
 use super::users::Users;
 use crate::base::{Buffer, Pin};
 use crate::gate::identity::{Identity, Passwords, Peer, Rule};
-use crate::gate::open::{OpenError, rotate_root};
+use crate::gate::open::OpenError;
 use crate::gate::outbox::{self, Outbox};
 use crate::gate::policy::{Ownership, Strangers};
 use crate::gate::{self, Core, CoreError, Parts, closed, jobs};
@@ -68,6 +74,8 @@ pub struct KeyService {
     identity: Identity,
     core: OnceLock<Arc<Core>>,
     hsm: Option<Arc<Hsm>>,
+    /// For what outlives a call.
+    me: Weak<Self>,
 }
 
 impl KeyService {
@@ -89,7 +97,8 @@ impl KeyService {
             path: config.users.file.clone(),
             users: RwLock::new(Users::open(&config.users.file)?),
         });
-        let service = Arc::new(Self {
+        let service = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             store: Arc::new(store),
             identity: identity(config, users.clone()),
             users,
@@ -105,6 +114,39 @@ impl KeyService {
             service.erase_later()?;
         }
         Ok(service)
+    }
+
+    /// Answers the commands of this machine for as long as the process lives.
+    pub fn listen(self: &Arc<Self>) -> Result<(), Failure> {
+        let service = Arc::downgrade(self);
+        let handler = move |request: &Json, connection: &mut UnixStream| match service.upgrade() {
+            Some(service) => service.command(request, connection),
+            None => writeln!(connection, "error the server stops"),
+        };
+        control::start(&self.config, Arc::new(handler))
+    }
+
+    /// Answers one command.
+    fn command(&self, request: &Json, connection: &mut UnixStream) -> std::io::Result<()> {
+        let Some(core) = self.core.get() else { return writeln!(connection, "error the server is sealed") };
+        match request["command"].as_str() {
+            Some(rotation::ROOT | rotation::NAMESPACE) => rotation::serve(core, request, connection),
+            _ => writeln!(connection, "error this server does not know the command"),
+        }
+    }
+
+    /// The core, once the root is open.
+    pub fn core(&self) -> Option<Arc<Core>> {
+        self.core.get().cloned()
+    }
+
+    /// The core, for a command that has opened the store itself: where a server would wait for shares, they are asked for.
+    pub fn core_for_command(&self) -> Result<Arc<Core>, Failure> {
+        if self.config.root.kind == RootKind::Shares && self.core.get().is_none() {
+            let root = open_root(&self.config)?.root;
+            self.open_core(root).map_err(|error| Failure::failed(error.to_string()))?;
+        }
+        self.core().ok_or_else(|| Failure::failed("the HSM is away"))
     }
 
     /// A token that is away now is tried again in the background; everything else that fails ends the start.
@@ -219,24 +261,14 @@ impl KeyService {
         if let Err(error) = jobs::start(&core) {
             tracing::error!(%error, "asynchronous requests are not run: no thread can be started");
         }
+        if let Err(error) = rotation::start(&core) {
+            tracing::error!(%error, "the namespace key is not rotated: no thread can be started");
+        }
         if self.core.set(core).is_ok() {
             tracing::info!(root = kind, "the store is open");
         }
         Ok(())
     }
-}
-
-/// Rotates the root of a store that no server has open, and says what was done.
-pub fn rotate(config: &Config) -> Result<String, Failure> {
-    let opened = open_root(config)?;
-    let fail = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
-    let store = Sled::open(store_options(config)).map_err(|error| fail(&error))?;
-    let rotated = rotate_root(&store, &*opened.root).map_err(|error| fail(&error))?;
-    Ok(format!(
-        "Version {} of the root key wraps the namespace key; older versions are destroyed. Back up the root anew: \
-         backups of the old root do not open the store any more.",
-        rotated.version
-    ))
 }
 
 /// Sweeps a store that no server has open, and says what was found.
@@ -245,7 +277,7 @@ pub fn sweep(config: &Config) -> Result<String, Failure> {
         return Err(Failure::usage("[root] kind is not \"pkcs11\": there is no HSM to sweep"));
     }
     let service = KeyService::open(config)?;
-    let core = service.core.get().ok_or_else(|| Failure::failed("the HSM is away"))?;
+    let core = service.core_for_command()?;
     let swept = core.sweep().map_err(|error| Failure::failed(error.to_string()))?;
     let lost = match swept.lost {
         0 => String::new(),
@@ -354,6 +386,7 @@ impl Service for KeyService {
     }
 
     fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(RotationMetrics(self.me.clone())));
         let info = Info::new([("kind", root_name(&self.config))]);
         registry.register("root", "What opens the store", info);
         if let Some(hsm) = &self.hsm {

@@ -12,6 +12,7 @@ mod news;
 pub mod open;
 pub mod outbox;
 pub mod policy;
+pub mod rotation;
 #[cfg(test)]
 mod service_tests;
 #[cfg(test)]
@@ -25,14 +26,14 @@ mod users;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use self::audit::{AuditBroken, Chain, Entry, Head, Kind};
 use self::batch::Done;
 use self::identity::{Identity, Peer};
 use self::jobs::Jobs;
-use self::open::{OpenError, open_or_create_seal};
+use self::open::{OpenError, open_or_create_seal, settle_root};
 use self::outbox::Outboxes;
 use crate::base::{Buffer, Clock, Date, Entropy, Error, Limits, Result};
 use crate::keep::{Keep, Transaction};
@@ -77,6 +78,8 @@ pub struct Core {
     identity: Identity,
     clock: Arc<dyn Clock>,
     durable_reads: bool,
+    /// What wraps the namespace key. One at a time changes either.
+    root: Mutex<Arc<dyn Root>>,
     /// Asynchronous requests that wait.
     jobs: Arc<Jobs>,
     /// Messages for clients that took the server role.
@@ -141,6 +144,9 @@ impl Core {
     /// Opens the store and continues its audit chain.
     pub fn open(parts: Parts) -> std::result::Result<Self, CoreError> {
         let seal = open_or_create_seal(&*parts.store, &*parts.root, &*parts.entropy).map_err(CoreError::Open)?;
+        if let Err(error) = settle_root(&*parts.store, &*parts.root) {
+            tracing::warn!(%error, "a rotation of the root that was cut off is not ended yet");
+        }
         let seal = Arc::new(seal);
         let chain = Chain::open(&*parts.store, seal.clone(), parts.entropy.clone()).map_err(CoreError::Audit)?;
         let head = chain.head();
@@ -160,6 +166,7 @@ impl Core {
             identity: parts.identity,
             clock: parts.clock,
             durable_reads: parts.durable_reads,
+            root: Mutex::new(parts.root),
             jobs: Arc::default(),
             outboxes: Outboxes::default(),
             run: format!("{:016X}", u64::from_be_bytes(bytes)),
@@ -172,19 +179,7 @@ impl Core {
 
     /// The chain says where this run begins and how far the one before came.
     fn note_opened(&self, head: Head) -> std::result::Result<(), CoreError> {
-        let mut journal = Vec::new();
-        Entry {
-            kind: Kind::Opened,
-            at_micros: self.clock.now_micros(),
-            caller: "keyhaven",
-            address: "",
-            version: Version::NEWEST,
-            operation: Operation(0),
-            objects: "",
-            reason: None,
-            correlation: &head.to_string(),
-        }
-        .encode(&mut journal);
+        let journal = self.own_entry(Kind::Opened, Operation(0), "", &head.to_string());
         let commit = Commit { journal, ..Commit::default() };
         let store = self.services.keep.store();
         match store.commit(commit) {
@@ -193,6 +188,24 @@ impl Core {
             // Nothing was expected, and nothing else is running.
             Err(CommitError::Conflict | CommitError::Busy) => Ok(()),
         }
+    }
+
+    /// The journal entry of something that the server did by itself.
+    fn own_entry(&self, kind: Kind, operation: Operation, objects: &str, words: &str) -> Vec<u8> {
+        let mut journal = Vec::new();
+        Entry {
+            kind,
+            at_micros: self.clock.now_micros(),
+            caller: "keyhaven",
+            address: "",
+            version: Version::NEWEST,
+            operation,
+            objects,
+            reason: None,
+            correlation: words,
+        }
+        .encode(&mut journal);
+        journal
     }
 
     /// Who is behind a connection. The error is a line for the log.

@@ -3,7 +3,7 @@
 
 use super::index::{attribute_prefix, is_indexed, owned_prefix};
 use super::keys::{Kind, after, key};
-use super::seal::Class;
+use super::seal::{Class, Index};
 use super::{Keep, KeepError, Kept};
 use crate::base::Value;
 use crate::registry::Tag;
@@ -32,17 +32,19 @@ impl Keep {
         // A search may rest on what is not there.
         *seen = (*seen).max(self.store().latest());
         let by = search.values.iter().find(|(tag, _)| is_indexed(*tag));
+        let index = self.seal().index();
         let prefix = |owner: &str| match by {
-            Some((tag, value)) => attribute_prefix(self.seal(), owner, *tag, value),
-            None => owned_prefix(self.seal(), owner),
+            Some((tag, value)) => attribute_prefix(&index, owner, *tag, value),
+            None => owned_prefix(&index, owner),
         };
         match search.owner {
-            Some(owner) => self.walk(&prefix(owner), seen, show),
+            Some(owner) => self.walk(&index, &prefix(owner), seen, show),
             None => {
                 let mut found = Vec::new();
                 for owner in self.owners()? {
                     self.rows(&prefix(&owner), &mut |order, id| found.push((order, id)))?;
                 }
+                self.still(&index)?;
                 found.sort_unstable_by(|one, other| other.cmp(one));
                 for (_, id) in found {
                     if let Some(kept) = self.load(&id, seen)?
@@ -57,10 +59,17 @@ impl Keep {
     }
 
     /// Walks the rows with a prefix from the newest, page by page.
-    fn walk(&self, prefix: &[u8], seen: &mut Sequence, show: &mut dyn FnMut(Kept) -> bool) -> Result<(), KeepError> {
+    fn walk(
+        &self,
+        index: &Index,
+        prefix: &[u8],
+        seen: &mut Sequence,
+        show: &mut dyn FnMut(Kept) -> bool,
+    ) -> Result<(), KeepError> {
         let mut end = after(prefix);
         loop {
             let page = self.store().scan(Range { start: prefix, end: &end }, PAGE, true)?;
+            self.still(index)?;
             let full = page.len() == PAGE;
             for (row, read) in page {
                 let id = String::from_utf8(read.value.unwrap_or_default()).unwrap_or_default();
@@ -104,15 +113,15 @@ impl Keep {
             let full = page.len() == PAGE;
             for (place, read) in page {
                 let sealed = read.value.unwrap_or_default();
-                let plain = self
-                    .seal()
-                    .open(Class::Server, &place, &sealed)
-                    .map_err(|error| KeepError::Seal("the list of owners".to_owned(), error))?;
-                owners.push(String::from_utf8_lossy(&plain).into_owned());
+                let opened = self.opened(Class::Server, &place, &sealed, read.sequence, "the list of owners")?;
+                owners.push(String::from_utf8_lossy(&opened.plain).into_owned());
                 start = place;
                 start.push(0);
             }
             if !full {
+                // While the namespace key is rotated, an owner may have two rows.
+                owners.sort_unstable();
+                owners.dedup();
                 return Ok(owners);
             }
         }

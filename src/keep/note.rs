@@ -6,7 +6,7 @@ use super::seal::Class;
 use super::{Keep, KeepError};
 use crate::base::{Limits, Value};
 use crate::registry::Tag;
-use crate::store::{Commit, Write};
+use crate::store::{Commit, Sequence, Write};
 use crate::ttlv::{Writer, check};
 
 /// A staged note.
@@ -27,12 +27,12 @@ impl Keep {
     /// The value of a note, if it has one.
     pub fn note(&self, name: &str) -> Result<Option<Value>, KeepError> {
         let place = place(name);
-        let Some(sealed) = self.store().get(&place)?.value else { return Ok(None) };
-        let broken = |what: String| KeepError::Record(format!("note {name}"), super::record::RecordBroken::new(what));
-        let plain = self.seal().open(Class::Server, &place, &sealed).map_err(|error| broken(error.to_string()))?;
+        let of = format!("note {name}");
+        let Some(opened) = self.read(Class::Server, &place, &of, &mut Sequence::default())? else { return Ok(None) };
+        let broken = |what: String| KeepError::Record(of.clone(), super::record::RecordBroken::new(what));
         let limits =
             Limits { message_bytes_max: usize::MAX, items_max: usize::MAX, depth_max: 64, ..Limits::default() };
-        let item = check(&plain, &limits).map_err(|error| broken(error.to_string()))?;
+        let item = check(&opened.plain, &limits).map_err(|error| broken(error.to_string()))?;
         Ok(Some(item.to_value()))
     }
 

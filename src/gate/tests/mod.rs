@@ -6,5 +6,6 @@ mod callers;
 mod faults;
 mod guess;
 mod properties;
+mod rotation;
 mod simulation;
 mod support;

@@ -19,16 +19,21 @@ use super::control;
 use super::failure::Failure;
 use super::files;
 use super::passphrase::new_passphrase;
+use super::seams::store_options;
 use super::service::KeyService;
 use crate::base::Pin;
 use crate::gate::Core;
+use crate::gate::open::namespace_versions;
 use crate::keep::rotation::{Progress, Step};
+use crate::store::Sled;
 use crate::vault::root::{Old, Renewal};
 
 /// The command names in a request.
 pub const ROOT: &str = "rotate-root";
 /// The same.
 pub const NAMESPACE: &str = "rotate-namespace";
+/// The same, for how far a rotation is.
+pub const STATE: &str = "rotation";
 
 /// Keys in one commit of a rotation of the namespace key: sled locks readers out for about a hundredth of a millisecond
 /// a key, and a record has up to twenty.
@@ -94,12 +99,18 @@ fn go_on(core: &Core) -> Duration {
 /// Answers a request of the command on the server's side.
 pub fn serve(core: &Core, request: &Json, connection: &mut UnixStream) -> std::io::Result<()> {
     writeln!(connection, "ok")?;
-    let outcome = if request["command"] == NAMESPACE {
-        rotate_namespace(core, &mut |progress| tell(connection, progress).is_ok())
-    } else {
-        let renewal = heard(request, connection)?;
-        let old = if request["destroy_old"] == true { Old::Destroy } else { Old::Deactivate };
-        rotate_root(core, &renewal, old, &mut |shares| hand_over(connection, shares).map_err(|error| error.to_string()))
+    let outcome = match request["command"].as_str() {
+        Some(NAMESPACE) => rotate_namespace(core, &mut |progress| tell(connection, progress).is_ok()),
+        Some(STATE) => {
+            core.rotation().map(|progress| progress.map_or(String::new(), percent)).map_err(|error| error.to_string())
+        }
+        _ => {
+            let renewal = heard(request, connection)?;
+            let old = if request["destroy_old"] == true { Old::Destroy } else { Old::Deactivate };
+            rotate_root(core, &renewal, old, &mut |shares| {
+                hand_over(connection, shares).map_err(|error| error.to_string())
+            })
+        }
     };
     match outcome {
         Ok(words) => writeln!(connection, "done {words}"),
@@ -109,6 +120,28 @@ pub fn serve(core: &Core, request: &Json, connection: &mut UnixStream) -> std::i
 
 fn tell(connection: &mut UnixStream, progress: &Progress) -> std::io::Result<()> {
     writeln!(connection, "progress {} {} {}", progress.done, progress.total, progress.pass.words())
+}
+
+fn percent(progress: Progress) -> String {
+    let percent = (progress.done * 100).checked_div(progress.total).unwrap_or(0);
+    format!("the namespace key is being rotated: {percent}%, {}", progress.pass.words())
+}
+
+/// A rotation that is not finished, in words for `check`.
+pub fn unfinished(config: &Config) -> Option<String> {
+    let lines = std::fs::read_to_string(&config.root.path).map(Zeroizing::new).ok()?.lines().count();
+    if lines > 2 {
+        return Some(format!("{} has two versions: a rotation of the root was cut off", config.root.path.display()));
+    }
+    if let Ok(Some(connection)) = control::ask(config, &json!({"command": STATE})) {
+        let line = control::read_line(&connection).ok()?;
+        return line.strip_prefix("done ").filter(|words| !words.is_empty()).map(str::to_owned);
+    }
+    if !config.store.directory.is_dir() {
+        return None;
+    }
+    let store = Sled::open(store_options(config)).ok()?;
+    (namespace_versions(&store).ok()? > 1).then(|| "a rotation of the namespace key is not finished".to_owned())
 }
 
 /// What the new version is made of. A passphrase comes on a line of its own, which is wiped.

@@ -5,6 +5,7 @@ use std::sync::Weak;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::service::KeyService;
@@ -30,9 +31,20 @@ impl Collector for RotationMetrics {
             ("rotation_steps_done", "Steps that the rotation has done", done),
             ("rotation_steps", "All steps of the rotation", total),
         ];
-        for (name, help, value) in gauges {
+        let rewraps = core.rewraps();
+        let waiting =
+            ("rewraps_waiting", "Objects to be wrapped by the successor of their key", signed(rewraps.waiting()));
+        for (name, help, value) in gauges.into_iter().chain([waiting]) {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let counters = [
+            ("rewraps", "Objects that were wrapped by the successor of their key", rewraps.done()),
+            ("rewraps_failed", "Tries of it that failed; the log has the causes", rewraps.failed()),
+        ];
+        for (name, help, value) in counters {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         Ok(())
     }

@@ -130,7 +130,7 @@ impl KeyService {
     fn command(&self, request: &Json, connection: &mut UnixStream) -> std::io::Result<()> {
         let Some(core) = self.core.get() else { return writeln!(connection, "error the server is sealed") };
         match request["command"].as_str() {
-            Some(rotation::ROOT | rotation::NAMESPACE) => rotation::serve(core, request, connection),
+            Some(rotation::ROOT | rotation::NAMESPACE | rotation::STATE) => rotation::serve(core, request, connection),
             _ => writeln!(connection, "error this server does not know the command"),
         }
     }

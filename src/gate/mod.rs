@@ -12,6 +12,7 @@ mod news;
 pub mod open;
 pub mod outbox;
 pub mod policy;
+pub mod rewrap;
 pub mod rotation;
 #[cfg(test)]
 mod service_tests;
@@ -35,6 +36,7 @@ use self::identity::{Identity, Peer};
 use self::jobs::Jobs;
 use self::open::{OpenError, open_or_create_seal, settle_root};
 use self::outbox::Outboxes;
+use self::rewrap::Rewraps;
 use crate::base::{Buffer, Clock, Date, Entropy, Error, Limits, Result};
 use crate::keep::{Keep, Transaction};
 use crate::model::right::{Caller, Policy};
@@ -78,8 +80,12 @@ pub struct Core {
     identity: Identity,
     clock: Arc<dyn Clock>,
     durable_reads: bool,
-    /// What wraps the namespace key. One at a time changes either.
-    root: Mutex<Arc<dyn Root>>,
+    /// What wraps the namespace key.
+    root: Arc<dyn Root>,
+    /// Held by whoever changes the root or the namespace key.
+    rotating: Mutex<()>,
+    /// Objects that are wrapped anew after their key was replaced.
+    rewraps: Rewraps,
     /// Asynchronous requests that wait.
     jobs: Arc<Jobs>,
     /// Messages for clients that took the server role.
@@ -166,7 +172,9 @@ impl Core {
             identity: parts.identity,
             clock: parts.clock,
             durable_reads: parts.durable_reads,
-            root: Mutex::new(parts.root),
+            root: parts.root,
+            rotating: Mutex::default(),
+            rewraps: Rewraps::default(),
             jobs: Arc::default(),
             outboxes: Outboxes::default(),
             run: format!("{:016X}", u64::from_be_bytes(bytes)),
@@ -288,7 +296,7 @@ impl Core {
         let version = request.header.version;
         let (caller, session) = match self.prepare(&request, peer, now, may_block) {
             Ok(prepared) => prepared,
-            Err(error) if error.is_would_block() => return Err(error),
+            Err(error) if error.is_would_block() || error.is_conflict() => return Err(error),
             Err(error) => {
                 return self.answer_refused(Refused { version, error }, peer, now, correlation, out);
             }

@@ -82,6 +82,11 @@ fn namespace_keys(store: &dyn Store) -> Result<Vec<Wrapped>, StoreError> {
     Ok(wrapped.collect())
 }
 
+/// How many versions of the namespace key there are: two while it is rotated.
+pub fn namespace_versions(store: &dyn Store) -> Result<usize, StoreError> {
+    Ok(namespace_keys(store)?.len())
+}
+
 /// What a rotation of the root did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rotated {

@@ -1,7 +1,7 @@
 //! Rotation of the keys that everything rests on, while requests are served: the root, which wraps the namespace key, and
 //! the namespace key, which seals all values (`keep::rotation`).
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
 use super::Core;
 use super::audit::Kind;
@@ -9,7 +9,7 @@ use super::open::{HandOver, OpenError, Rotated, new_namespace, rotate_root};
 use crate::base::Result;
 use crate::keep::rotation::{Progress, Step};
 use crate::registry::Operation;
-use crate::vault::root::{Old, Renewal, Root};
+use crate::vault::root::{Old, Renewal};
 
 /// The journal entry of a key that the server rotates says which.
 const NO_OPERATION: Operation = Operation(0);
@@ -22,21 +22,21 @@ impl Core {
         old: Old,
         hand_over: &mut HandOver<'_>,
     ) -> std::result::Result<Rotated, OpenError> {
-        let root = self.root();
+        let _alone = self.alone();
         let entry = |version| self.own_entry(Kind::Server, NO_OPERATION, "", &format!("root version {version}"));
-        let rotated = rotate_root(&**self.store(), &**root, renewal, old, &entry, hand_over)?;
+        let rotated = rotate_root(&**self.store(), &*self.root, renewal, old, &entry, hand_over)?;
         tracing::info!(version = rotated.version, "the root is rotated");
         Ok(rotated)
     }
 
     /// Begins a rotation of the namespace key, unless one runs. `rotation_step` goes on with it.
     pub fn rotate_namespace(&self) -> std::result::Result<(), OpenError> {
-        let root = self.root();
+        let _alone = self.alone();
         if self.keep().rotation()?.is_some() {
             return Ok(());
         }
         let version = self.keep().seal().version() + 1;
-        let (key, wrapped) = new_namespace(&**root, version, &*self.services.entropy)?;
+        let (key, wrapped) = new_namespace(&*self.root, version, &*self.services.entropy)?;
         let words = format!("namespace key version {version} begun");
         let entry = self.own_entry(Kind::Server, NO_OPERATION, "", &words);
         self.keep().begin_rotation(version, &key, wrapped, entry)?;
@@ -46,7 +46,7 @@ impl Core {
 
     /// Does the next step of a rotation of the namespace key, of at most `batch` keys.
     pub fn rotation_step(&self, batch: usize) -> Result<Step> {
-        let _one_at_a_time = self.root();
+        let _alone = self.alone();
         let ended = |version| {
             tracing::info!(version, "the namespace key is rotated; the version before it is wiped");
             let words = format!("namespace key version {version} alone");
@@ -62,10 +62,10 @@ impl Core {
 
     /// The version of the root that wraps.
     pub fn root_version(&self) -> u32 {
-        self.root().version()
+        self.root.version()
     }
 
-    fn root(&self) -> MutexGuard<'_, Arc<dyn Root>> {
-        self.root.lock().unwrap_or_else(PoisonError::into_inner)
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.rotating.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

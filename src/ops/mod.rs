@@ -57,6 +57,7 @@ mod rekey_key_pair;
 mod replace;
 mod resident;
 mod revoke;
+pub mod rewrap;
 mod rng_retrieve;
 mod rng_seed;
 mod scope;

@@ -282,7 +282,8 @@ impl WrappingKey {
         Field::new(tag, Value::Structure(fields))
     }
 
-    fn encrypt(&self, cx: &Cx<'_>, plain: &[u8]) -> Result<wrap::Wrapped> {
+    /// Wraps what is encoded.
+    pub fn encrypt(&self, cx: &Cx<'_>, plain: &[u8]) -> Result<wrap::Wrapped> {
         if self.object.object_type == ObjectType::PublicKey {
             let Some(fresh::Parsed::Public(key)) = fresh::parsed(&self.object, &self.material) else {
                 return Err(unusable());
@@ -309,7 +310,8 @@ impl WrappingKey {
         Ok(wrap::unwrap(&self.cipher()?, key.expose(), iv, wrapped)?)
     }
 
-    fn authenticate(&self, cx: &Cx<'_>, data: &[u8]) -> Result<Vec<u8>> {
+    /// Makes the MAC or signature.
+    pub fn authenticate(&self, cx: &Cx<'_>, data: &[u8]) -> Result<Vec<u8>> {
         if self.object.object_type == ObjectType::PrivateKey {
             cx.block()?;
             let Some(fresh::Parsed::Private(key)) = fresh::parsed(&self.object, &self.material) else {

@@ -392,9 +392,10 @@ impl Root for SoftRoot {
     }
 
     fn advance(&self, renewal: &Renewal) -> Result<Advanced, RootError> {
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        let number = keys.last().map_or(1, |version| version.number + 1);
+        // A key is derived for a good while, and wrapping goes on meanwhile.
+        let number = self.version() + 1;
         let (version, shares) = self.next(number, renewal)?;
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.push(version);
         if let Err(error) = self.write(&keys) {
             keys.pop();

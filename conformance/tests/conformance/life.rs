@@ -43,7 +43,8 @@ fn name(name: &str) -> String {
     )
 }
 
-fn create(named: &str) -> String {
+/// An item that creates a key of this name.
+pub fn create(named: &str) -> String {
     format!(
         r#"<item op="Create" id="01"><ObjectType value="SymmetricKey"/><TemplateAttribute>{AES}{}</TemplateAttribute></item>"#,
         name(named)
@@ -60,18 +61,20 @@ fn register(named: &str, byte: u8) -> String {
     )
 }
 
-fn one(operation: &str, id: &str, inside: &str) -> String {
+/// A request with one item about an object.
+pub fn one(operation: &str, id: &str, inside: &str) -> String {
     format!(r#"<request><item op="{operation}"><UniqueIdentifier value="{id}"/>{inside}</item></request>"#)
 }
 
 const REASON: &str = r#"<RevocationReason><RevocationReasonCode value="KeyCompromise"/></RevocationReason>"#;
 
-fn text(payload: &Value, tag: Tag) -> Option<String> {
+/// A text in a payload.
+pub fn text(payload: &Value, tag: Tag) -> Option<String> {
     payload.field(tag).and_then(Value::as_text).map(str::to_owned)
 }
 
 /// The only outcome of a request with one item, which must be a success.
-fn done(player: &mut Player<'_>, request: &str) -> Result<Value> {
+pub fn done(player: &mut Player<'_>, request: &str) -> Result<Value> {
     match player.ask(request)?.as_deref() {
         Some([Outcome::Done(payload)]) => Ok(payload.clone()),
         other => Err(format!("{other:?}\n  to {request}")),
@@ -120,7 +123,7 @@ fn restart() -> Result<()> {
 }
 
 /// Get and all attributes of each object.
-fn look(subject: &Subject, ids: &[String]) -> Result<BTreeMap<String, Vec<Outcome>>> {
+pub fn look(subject: &Subject, ids: &[String]) -> Result<BTreeMap<String, Vec<Outcome>>> {
     let mut player = Player::new(subject, "restart", "1.4")?;
     let mut objects = BTreeMap::new();
     for id in ids {

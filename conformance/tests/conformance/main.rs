@@ -1,10 +1,12 @@
 //! The conformance suite: each persona, rule, bad input and crash is a test with a name.
 //!
 //! `persona::NAME@VERSION` plays a script of `personas/`, `rule::` those of `rules/` and the rules that need code,
-//! `bad::` the cases of `bad/` and misbehaving clients, `life::` stops, crashes and restarts of a server of its own.
+//! `bad::` the cases of `bad/` and misbehaving clients, `life::` stops, crashes and restarts of a server of its own, `rotation::` its
+//! keys.
 
 mod bad;
 mod life;
+mod rotation;
 mod rules;
 mod scripts;
 
@@ -31,7 +33,9 @@ fn trial(name: impl Into<String>, run: impl FnOnce() -> Result<()> + Send + 'sta
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let found = [scripts::tests(), rules::tests(), bad::tests(), life::tests()].into_iter().collect::<Result<Vec<_>>>();
+    let found = [scripts::tests(), rules::tests(), bad::tests(), life::tests(), rotation::tests()]
+        .into_iter()
+        .collect::<Result<Vec<_>>>();
     let tests = match found {
         Ok(tests) => tests.into_iter().flatten().collect(),
         Err(error) => {

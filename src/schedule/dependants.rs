@@ -2,6 +2,8 @@
 //! §6.1.43). They are wrapped anew by its newest successor, one commit each. A run that was cut off is gone on with by the
 //! next one, which finds by the links what is left.
 
+use std::sync::Arc;
+
 use crate::base::{Date, Result, Value};
 use crate::gate::Core;
 use crate::keep::find::Search;
@@ -54,7 +56,7 @@ pub(super) fn tend(core: &Core) {
 /// The objects of every key that the server rotates and that may wrap now.
 fn dependants(keep: &Keep, now: Date) -> Result<Vec<Dependant>> {
     let automatic = Value::Boolean(true);
-    let mut keys: Vec<ManagedObject> = Vec::new();
+    let mut keys: Vec<Arc<ManagedObject>> = Vec::new();
     let search = Search { owner: None, values: &[(Tag::RotateAutomatic, &automatic)] };
     keep.find(&search, &mut Sequence::default(), &mut |kept| {
         let replaces = kept.object.attributes.has(Tag::ReplacedObjectLink);
@@ -97,7 +99,7 @@ fn linked(
     keep: &Keep,
     object: &ManagedObject,
     link: crate::model::Key<Target>,
-) -> std::result::Result<Option<ManagedObject>, KeepError> {
+) -> std::result::Result<Option<Arc<ManagedObject>>, KeepError> {
     let Some(Target::Object(id)) = object.attributes.get(link) else { return Ok(None) };
     Ok(keep.load(&id, &mut Sequence::default())?.map(|kept| kept.object))
 }

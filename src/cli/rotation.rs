@@ -23,7 +23,7 @@ use super::seams::store_options;
 use super::service::KeyService;
 use crate::base::Pin;
 use crate::gate::Core;
-use crate::gate::open::namespace_versions;
+use crate::gate::open::{HandOver, namespace_versions};
 use crate::keep::rotation::{Progress, Step};
 use crate::store::Sled;
 use crate::vault::root::{Old, Renewal};
@@ -169,12 +169,7 @@ fn hand_over(connection: &mut UnixStream, shares: &[Zeroizing<String>]) -> std::
     }
 }
 
-fn rotate_root(
-    core: &Core,
-    renewal: &Renewal,
-    old: Old,
-    hand_over: &mut dyn FnMut(&[Zeroizing<String>]) -> Result<(), String>,
-) -> Result<String, String> {
+fn rotate_root(core: &Core, renewal: &Renewal, old: Old, hand_over: &mut HandOver<'_>) -> Result<String, String> {
     let rotated = core.rotate_root(renewal, old, hand_over).map_err(|error| error.to_string())?;
     let and = match renewal {
         Renewal::Key => "",

@@ -98,6 +98,23 @@ fn check_ends_with_what_it_found() {
 }
 
 #[test]
+fn keys_are_rotated_without_a_server() {
+    let data = Data::new();
+    let rotate = |more: &[&str]| ends(0, &[&["root", "rotate", "--data", data.text()], more].concat());
+    assert!(rotate(&[]).contains("Version 2 of the root key"));
+    assert!(rotate(&["--namespace"]).contains("version 2 of the namespace key"));
+    assert!(rotate(&[]).contains("Version 3 of the root key"));
+    assert_eq!(fs::read_to_string(data.path.join("root.key")).unwrap().lines().count(), 2);
+    assert!(ends(0, &["check", "--data", data.text()]).contains("nothing wrong"));
+    assert!(ends(0, &["audit", "verify", "--data", data.text()]).contains("whole"));
+    // A rotation that was cut off between the new version and the commit.
+    let text = fs::read_to_string(data.path.join("root.key")).unwrap();
+    fs::write(data.path.join("root.key"), format!("{text}4 {}\n", text.trim().rsplit(' ').next().unwrap())).unwrap();
+    assert!(ends(4, &["check", "--data", data.text()]).contains("cut off"));
+    assert!(rotate(&[]).contains("Version 4 of the root key"));
+}
+
+#[test]
 fn users_are_kept() {
     let data = Data::new();
     let password = data.path.join("password");

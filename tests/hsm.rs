@@ -1,6 +1,6 @@
-//! The server with SoftHSM2 as its root, and sealed by shares: over mutual TLS, as clients and operators see it. Without
-//! SoftHSM2 those that need it say so and pass. `cargo test --test hsm -- --nocapture` prints the PKCS#11 calls of each
-//! operation and the timeline of an outage.
+//! The server with SoftHSM2 as its root, sealed by shares, and opened by a passphrase: over mutual TLS, as clients and
+//! operators see it. Without SoftHSM2 those that need it say so and pass. `cargo test --test hsm -- --nocapture` prints the
+//! PKCS#11 calls of each operation and the timeline of an outage.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
@@ -62,6 +62,9 @@ impl Bench {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("SOFTHSM2_CONF", self.path("softhsm2.conf")).env_remove("RUST_LOG").env("KEYHAVEN_PIN", "1234");
+        if let Ok(passphrase) = fs::read_to_string(self.path("passphrase")) {
+            command.env("KEYHAVEN_PASSPHRASE", passphrase);
+        }
         command
     }
 
@@ -303,6 +306,17 @@ fn a_server_with_its_root_in_a_token() {
     bench.start();
     assert!(bench.ready(), "{}", bench.log());
     assert!(bench.about(Operation::Get, &plain.id).well);
+    // While it serves.
+    assert!(bench.keyhaven(&["root", "rotate", "--destroy-old", "--data", &data]).contains("Version 3"));
+    let words = bench.keyhaven(&["root", "rotate", "--namespace", "--data", &data]);
+    assert!(words.contains("version 2 of the namespace key"), "{words}");
+    let page = bench.page("/metrics").unwrap().1;
+    assert!(page.contains("keyhaven_root_version 3") && page.contains("keyhaven_namespace_key_version 2"), "{page}");
+    assert!(bench.about(Operation::Get, &plain.id).well);
+    bench.stop();
+    bench.start();
+    assert!(bench.ready(), "{}", bench.log());
+    assert!(bench.about(Operation::Get, &plain.id).well);
     bench.stop();
 
     // A start without the token: up, sealed, and open by itself when the token is back.
@@ -421,5 +435,48 @@ fn a_server_that_shares_open() {
     bench.start();
     give(&bench, 2);
     give(&bench, 3);
+    assert!(bench.about(Operation::Get, &key.id).well);
+
+    // New shares while it serves; the old ones open nothing any more.
+    let new = bench.path("new");
+    let renew = ["root", "rotate", "--shares", "3", "--threshold", "2", "--share-dir", new.to_str().unwrap()];
+    assert!(bench.keyhaven(&[&renew[..], &["--data", &data]].concat()).contains("hand out the new ones"));
+    assert!(bench.about(Operation::Get, &key.id).well);
+    bench.stop();
+    bench.start();
+    let old = bench.path("data/shares/share-1.txt");
+    let refused = bench
+        .command(env!("CARGO_BIN_EXE_keyhaven"))
+        .args(["unseal", "--data", &data, "--share-file", old.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("another root"), "{refused:?}");
+    for number in [1, 3] {
+        let file = new.join(format!("share-{number}.txt"));
+        bench.keyhaven(&["unseal", "--data", &data, "--share-file", file.to_str().unwrap()]);
+    }
+    assert!(bench.about(Operation::Get, &key.id).well);
+}
+
+#[test]
+fn a_server_whose_passphrase_is_changed() {
+    let mut bench = Bench::new();
+    let data = bench.data();
+    fs::write(bench.path("passphrase"), "the old one").unwrap();
+    fs::write(bench.path("next"), "the new one\n").unwrap();
+    bench.keyhaven(&["init", "--data", &data, "--root", "passphrase"]);
+    bench.start();
+    assert!(bench.ready(), "{}", bench.log());
+    let key = bench.create(false);
+    let next = bench.path("next");
+    let change = ["root", "rotate", "--new-passphrase-file", next.to_str().unwrap(), "--data", &data];
+    assert!(bench.keyhaven(&change).contains("new passphrase"));
+    assert!(bench.about(Operation::Get, &key.id).well);
+    bench.stop();
+    let opened = bench.command(env!("CARGO_BIN_EXE_keyhaven")).args(["serve", "--data", &data]).output().unwrap();
+    assert!(!opened.status.success(), "the old passphrase opens nothing: {opened:?}");
+    fs::write(bench.path("passphrase"), "the new one").unwrap();
+    bench.start();
+    assert!(bench.ready(), "{}", bench.log());
     assert!(bench.about(Operation::Get, &key.id).well);
 }

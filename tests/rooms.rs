@@ -33,6 +33,7 @@ const EXPOSES: &[&str] = &[
     "crypto/",
     // Sealing, opening, and copying a staged body.
     "keep/mod.rs",
+    "keep/rotation.rs",
     "keep/seal.rs",
     "keep/tally.rs",
     "keep/transaction.rs",
@@ -82,8 +83,9 @@ const EXPOSES: &[&str] = &[
 /// Who commits to a store, and how often in each file.
 const COMMITS: &[(&str, usize, &str)] = &[
     ("keep/mod.rs", 1, "the commit of requests"),
+    ("keep/rotation.rs", 1, "the steps of a rotation of the namespace key"),
     ("gate/mod.rs", 1, "the entry that says that the store was opened"),
-    ("gate/open.rs", 1, "the namespace key of a new store"),
+    ("gate/open.rs", 1, "the namespace key of a new store, and its wrapping by another root"),
     ("gate/repair.rs", 2, "index rows that are made again, and the entry that says so"),
     ("gate/sweep.rs", 1, "a key that the vault has erased is forgotten, with its entry"),
 ];

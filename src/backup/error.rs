@@ -90,7 +90,14 @@ macro_rules! from {
     };
 }
 
-from!(Store(StoreError), Root(RootError), Open(OpenError), Keep(KeepError), Record(RecordError), Entropy(EntropyFailed));
+from!(
+    Store(StoreError),
+    Root(RootError),
+    Open(OpenError),
+    Keep(KeepError),
+    Record(RecordError),
+    Entropy(EntropyFailed)
+);
 
 impl From<io::Error> for BackupError {
     /// A file that ends too early is cut off, whoever noticed.

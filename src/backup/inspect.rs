@@ -45,7 +45,8 @@ pub fn inspect(keep: &Keep, progress: &mut dyn FnMut(u64)) -> Result<Contents, B
         progress(contents.objects);
         Ok(())
     })?;
-    let head = audit::verify(&**keep.store(), keep.seal(), |_| contents.audit_entries += 1).map_err(RecordError::from)?;
+    let head =
+        audit::verify(&**keep.store(), keep.seal(), |_| contents.audit_entries += 1).map_err(RecordError::from)?;
     contents.audit_head = head.to_string();
     Ok(contents)
 }

@@ -19,6 +19,7 @@ use super::config::{Config, RootKind};
 use super::failure::Exit;
 use super::files;
 use super::pki::{self, CertificateFacts};
+use super::rotation;
 use super::seams;
 use super::users::Users;
 use crate::store::Sled;
@@ -75,6 +76,9 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Vec<Finding> {
     }
     if let Err(words) = seams::check_store(config) {
         report.stops(words, "bring the store back from a backup, or correct [store] directory");
+    }
+    if let Some(words) = rotation::unfinished(config) {
+        report.warns(words, "nothing, if the server runs: it goes on by itself; otherwise start it");
     }
     report.findings
 }

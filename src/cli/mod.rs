@@ -19,6 +19,8 @@ mod pki;
 mod progress;
 mod provision;
 mod quickstart;
+mod rotation;
+mod rotation_metrics;
 mod run;
 mod seams;
 mod service;
@@ -96,7 +98,7 @@ enum Verb {
         #[command(flatten)]
         place: Place,
     },
-    /// Rotate the root key, put it by, or get it back.
+    /// Rotate the keys that everything rests on, put the root by, or get it back.
     #[command(subcommand)]
     Root(RootCommand),
     /// Look after the keys that clients have in an HSM.
@@ -203,12 +205,35 @@ enum Verb {
 
 #[derive(Debug, Subcommand)]
 enum RootCommand {
-    /// Make the next version of the root key, wrap the namespace key with it, and destroy the version before.
+    /// Make the next version of the root key and wrap the namespace key with it; or rotate the namespace key itself.
     ///
-    /// The server must not run. Records are not touched, so it takes no longer for a large store. A rotation that was
-    /// cut off is finished by the next one. Roots from a passphrase or from shares cannot be rotated.
-    #[command(after_help = "Example:\n  keyhaven root rotate --data /var/lib/keyhaven")]
+    /// A running server goes on serving meanwhile; if none runs, the command opens the store itself. The root wraps
+    /// the namespace key alone, so its rotation is done at once. A rotation of the namespace key seals every stored
+    /// value anew: it takes its time, survives a crash, and goes on by itself when the server starts again; calling the
+    /// command again shows its progress.
+    #[command(
+        after_help = "Example:\n  keyhaven root rotate --data /var/lib/keyhaven\n  keyhaven root rotate --namespace --data /var/lib/keyhaven"
+    )]
     Rotate {
+        /// Rotate the namespace key: seal every stored value under a new key, and wipe the old one.
+        #[arg(long, conflicts_with_all = ["destroy_old", "new_passphrase_file", "share_dir"])]
+        namespace: bool,
+        /// With a root in an HSM: destroy its old versions, also those of earlier rotations. Backups from before can then
+        /// never be opened again. Without it they wrap no more and stay.
+        #[arg(long)]
+        destroy_old: bool,
+        /// With a root from a passphrase: a file with the new one. Without it: KEYHAVEN_NEW_PASSPHRASE, or the terminal.
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+        /// With a root in shares: how many new shares to make.
+        #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+        shares: u32,
+        /// With a root in shares: how many of them open the root.
+        #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+        threshold: u32,
+        /// With a root in shares: the directory for the new shares (default: shares-new beside the root file).
+        #[arg(long, value_name = "DIR")]
+        share_dir: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
     },
@@ -358,7 +383,25 @@ fn run(command: Command) -> Result<Exit, Failure> {
             init::init(&data, &hosts, root, &choice.choice()?)?;
             println!("{}", init::words(&data, root));
         }
-        Verb::Root(RootCommand::Rotate { place }) => println!("{}", service::rotate(&place.load()?)?),
+        Verb::Root(RootCommand::Rotate {
+            namespace,
+            destroy_old,
+            new_passphrase_file,
+            shares,
+            threshold,
+            share_dir,
+            place,
+        }) => {
+            let choice = rotation::Choice {
+                namespace,
+                destroy_old,
+                passphrase_file: new_passphrase_file,
+                shares,
+                threshold,
+                share_directory: share_dir,
+            };
+            println!("{}", rotation::rotate(&place.load()?, &choice)?);
+        }
         Verb::Root(RootCommand::Escrow(arguments)) => println!("{}", escrow::escrow(&arguments)?),
         Verb::Root(RootCommand::Recover(arguments)) => println!("{}", escrow::recover(&arguments)?),
         Verb::Hsm(HsmCommand::Sweep { place }) => println!("{}", service::sweep(&place.load()?)?),

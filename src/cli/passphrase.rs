@@ -26,6 +26,23 @@ pub fn pin(hsm: &HsmSettings) -> Result<Pin, Failure> {
     secret(hsm.pin_file.as_deref(), PIN_VARIABLE, "PIN of the token", "[hsm] pin_file")
 }
 
+/// The environment variable that may hold the new passphrase of a rotation.
+const NEW_VARIABLE: &str = "KEYHAVEN_NEW_PASSPHRASE";
+
+/// Gets the passphrase that a rotated root is to have: a file, then the environment, then twice the terminal.
+pub fn new_passphrase(file: Option<&Path>) -> Result<Pin, Failure> {
+    let name = "New passphrase of the root";
+    let new = secret(file, NEW_VARIABLE, name, "--new-passphrase-file")?;
+    let asked = file.is_none() && std::env::var_os(NEW_VARIABLE).is_none();
+    if asked && ask("The same again")?.expose() != new.expose() {
+        return Err(Failure::usage("the two passphrases differ; nothing was changed"));
+    }
+    if new.expose().is_empty() {
+        return Err(Failure::usage("the new passphrase is empty; nothing was changed"));
+    }
+    Ok(new)
+}
+
 fn secret(file: Option<&Path>, variable: &str, name: &str, setting: &str) -> Result<Pin, Failure> {
     if let Some(path) = file {
         return read_password(path);

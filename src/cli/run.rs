@@ -13,6 +13,7 @@ use crate::serve::{self, Codec, Encoding, Options, TlsMinimum, TlsOptions};
 /// Serves until told to stop. `ready` is called once, when the listeners are open.
 pub fn serve(config: &Config, ready: impl FnOnce()) -> Result<(), Failure> {
     let service = KeyService::open(config)?;
+    service.listen();
     let codec = Arc::new(TextCodec { limits: config.limits() });
     serve::run(options(config), service, Some(codec), ready, std::future::pending())
         .map_err(|error| Failure::failed(error.to_string()))

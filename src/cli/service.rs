@@ -20,13 +20,15 @@ use super::control;
 use super::failure::Failure;
 use super::hsm_metrics::HsmMetrics;
 use super::provision::LocalAuthority;
+use super::rotation;
+use super::rotation_metrics::RotationMetrics;
 use super::run::tls_options;
 use super::seams::{self, Opened, open_root, store_options};
 use super::unseal;
 use super::users::Users;
 use crate::base::{Buffer, Entropy, Pin};
 use crate::gate::identity::{Identity, Passwords, Peer, Rule};
-use crate::gate::open::{OpenError, rotate_root};
+use crate::gate::open::OpenError;
 use crate::gate::outbox::{self, Outbox};
 use crate::gate::policy::{Ownership, Strangers};
 use crate::gate::{self, Core, CoreError, Parts, closed, jobs};
@@ -77,6 +79,8 @@ pub struct KeyService {
     /// The root that opened the core.
     root: OnceLock<Arc<dyn Root>>,
     hsm: Option<Arc<Hsm>>,
+    /// For what outlives a call.
+    me: Weak<Self>,
 }
 
 impl KeyService {
@@ -98,7 +102,8 @@ impl KeyService {
             path: config.users.file.clone(),
             users: RwLock::new(Users::open(&config.users.file)?),
         });
-        let service = Arc::new(Self {
+        let service = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             store: Arc::new(store),
             identity: identity(config, users.clone()),
             users,
@@ -114,14 +119,14 @@ impl KeyService {
         if service.hsm.is_some() && config.hsm.resident {
             service.erase_later()?;
         }
-        service.listen_for_commands();
         Ok(service)
     }
 
-    /// Answers commands of this machine. Without the socket the server serves all the same.
-    fn listen_for_commands(self: &Arc<Self>) {
+    /// Answers the commands of this machine for as long as the process lives. Without the socket the server serves all
+    /// the same.
+    pub fn listen(self: &Arc<Self>) {
         let service = Arc::downgrade(self);
-        let handler = move |request: &Json, connection: &mut UnixStream| match Weak::upgrade(&service) {
+        let handler = move |request: &Json, connection: &mut UnixStream| match service.upgrade() {
             Some(service) => service.command(request, connection),
             None => writeln!(connection, "error the server is stopping"),
         };
@@ -130,6 +135,7 @@ impl KeyService {
         }
     }
 
+    /// Answers one command.
     fn command(&self, request: &Json, connection: &mut UnixStream) -> std::io::Result<()> {
         let (Some(core), Some(root)) = (self.core.get(), self.root.get()) else {
             return writeln!(connection, "error the server is sealed: its root is not open yet");
@@ -151,8 +157,23 @@ impl KeyService {
                 }
                 Ok(())
             }
+            Some(rotation::ROOT | rotation::NAMESPACE | rotation::STATE) => rotation::serve(core, request, connection),
             _ => writeln!(connection, "error this server does not know the command; its release is another one"),
         }
+    }
+
+    /// The core, once the root is open.
+    pub fn core(&self) -> Option<Arc<Core>> {
+        self.core.get().cloned()
+    }
+
+    /// The core, for a command that has opened the store itself: where a server would wait for shares, they are asked for.
+    pub fn core_for_command(&self) -> Result<Arc<Core>, Failure> {
+        if self.config.root.kind == RootKind::Shares && self.core.get().is_none() {
+            let root = open_root(&self.config)?.root;
+            self.open_core(root).map_err(|error| Failure::failed(error.to_string()))?;
+        }
+        self.core().ok_or_else(|| Failure::failed("the HSM is away"))
     }
 
     /// A token that is away now is tried again in the background; everything else that fails ends the start.
@@ -278,24 +299,14 @@ impl KeyService {
         }
         // Nobody asks for the root before there is a core.
         let _ = self.root.set(root);
+        if let Err(error) = rotation::start(&core) {
+            tracing::error!(%error, "the namespace key is not rotated: no thread can be started");
+        }
         if self.core.set(core).is_ok() {
             tracing::info!(root = kind, "the store is open");
         }
         Ok(())
     }
-}
-
-/// Rotates the root of a store that no server has open, and says what was done.
-pub fn rotate(config: &Config) -> Result<String, Failure> {
-    let opened = open_root(config)?;
-    let fail = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
-    let store = Sled::open(store_options(config)).map_err(|error| fail(&error))?;
-    let rotated = rotate_root(&store, &*opened.root).map_err(|error| fail(&error))?;
-    Ok(format!(
-        "Version {} of the root key wraps the namespace key; older versions are destroyed. Back up the root anew: \
-         backups of the old root do not open the store any more.",
-        rotated.version
-    ))
 }
 
 /// Sweeps a store that no server has open, and says what was found.
@@ -304,7 +315,7 @@ pub fn sweep(config: &Config) -> Result<String, Failure> {
         return Err(Failure::usage("[root] kind is not \"pkcs11\": there is no HSM to sweep"));
     }
     let service = KeyService::open(config)?;
-    let core = service.core.get().ok_or_else(|| Failure::failed("the HSM is away"))?;
+    let core = service.core_for_command()?;
     let swept = core.sweep().map_err(|error| Failure::failed(error.to_string()))?;
     let lost = match swept.lost {
         0 => String::new(),
@@ -413,6 +424,7 @@ impl Service for KeyService {
     }
 
     fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(RotationMetrics(self.me.clone())));
         let info = Info::new([("kind", root_name(&self.config))]);
         registry.register("root", "What opens the store", info);
         if let Some(hsm) = &self.hsm {

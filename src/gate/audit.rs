@@ -155,10 +155,14 @@ impl Chain {
 
     fn block(&mut self, entries: &[u8]) -> Result<Write, EntropyFailed> {
         let number = self.head.blocks;
-        let hash = self.seal.chain(&self.head.hash, &[&number.to_be_bytes(), entries].concat());
+        // Hash and seal are of one version of the namespace key, also while it is rotated.
+        let seal = self.seal.now();
+        let hash = seal.chain(seal.version(), &self.head.hash, &[&number.to_be_bytes(), entries].concat());
+        // The version in force has its subkeys.
+        let hash = hash.ok_or(EntropyFailed)?;
         let key = block_key(number);
         let plain = [&self.head.hash[..], &hash[..], entries].concat();
-        let value = self.seal.seal(Class::Audit, &key, number, &plain, &*self.entropy)?;
+        let value = seal.seal(Class::Audit, &key, number, &plain, &*self.entropy)?;
         self.head = Head { blocks: number + 1, hash };
         Ok(Write { key, value: Some(value) })
     }
@@ -215,6 +219,8 @@ impl From<StoreError> for AuditBroken {
 
 struct Block {
     number: u64,
+    /// The version of the namespace key whose subkeys sealed and chained it.
+    sealed_under: u32,
     previous: [u8; 32],
     hash: [u8; 32],
     entries: Vec<u8>,
@@ -227,7 +233,8 @@ impl Block {
         let (previous, rest) = plain.split_at_checked(32).ok_or(AuditBroken::Entry(number))?;
         let (hash, entries) = rest.split_at_checked(32).ok_or(AuditBroken::Entry(number))?;
         let fixed = |bytes: &[u8]| bytes.try_into().map_err(|_| AuditBroken::Entry(number));
-        Ok(Self { number, previous: fixed(previous)?, hash: fixed(hash)?, entries: entries.to_vec() })
+        let sealed_under = Seal::version_of(value).unwrap_or_default();
+        Ok(Self { number, sealed_under, previous: fixed(previous)?, hash: fixed(hash)?, entries: entries.to_vec() })
     }
 }
 
@@ -267,7 +274,7 @@ pub fn verify(store: &dyn Store, seal: &Seal, mut show: impl FnMut(&Entry<'_>)) 
             let block = Block::open(seal, &key, &read.value.unwrap_or_default())?;
             let numbered = [&block.number.to_be_bytes(), &block.entries[..]].concat();
             let follows = block.number == head.blocks && block.previous == head.hash;
-            if !follows || block.hash != seal.chain(&head.hash, &numbered) {
+            if !follows || Some(block.hash) != seal.chain(block.sealed_under, &head.hash, &numbered) {
                 return Err(AuditBroken::Gap(head.blocks));
             }
             let mut entries = &block.entries[..];

@@ -19,6 +19,8 @@ pub mod recorder;
 pub mod repair;
 #[cfg(test)]
 mod resident_tests;
+pub mod rewrap;
+pub mod rotation;
 #[cfg(test)]
 mod service_tests;
 #[cfg(test)]
@@ -35,17 +37,18 @@ pub mod witness;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use self::audit::{Entry, Kind};
 use self::batch::Done;
 use self::credentials::{Asking, Spent};
 use self::identity::{Identity, Named, Peer};
 use self::jobs::Jobs;
-use self::open::{OpenError, open_or_create_seal};
+use self::open::{OpenError, open_or_create_seal, settle_root};
 use self::outbox::Outboxes;
 use self::recorder::{RecordError, Recorder};
+use self::rewrap::Rewraps;
 use crate::base::{Buffer, Clock, Date, Entropy, Error, Limits, Result};
 use crate::keep::{Keep, Transaction};
 use crate::model::right::{Caller, Policy};
@@ -92,6 +95,12 @@ pub struct Core {
     identity: Identity,
     clock: Arc<dyn Clock>,
     durable_reads: bool,
+    /// What wraps the namespace key.
+    root: Arc<dyn Root>,
+    /// Held by whoever changes the root or the namespace key.
+    rotating: Mutex<()>,
+    /// Objects that are wrapped anew after their key was replaced.
+    rewraps: Rewraps,
     /// Asynchronous requests that wait.
     jobs: Arc<Jobs>,
     /// Messages for clients that took the server role.
@@ -175,6 +184,9 @@ impl Core {
     /// Opens the store and continues its audit chain.
     pub fn open(parts: Parts) -> std::result::Result<Self, CoreError> {
         let seal = open_or_create_seal(&*parts.store, &*parts.root, &*parts.entropy).map_err(CoreError::Open)?;
+        if let Err(error) = settle_root(&*parts.store, &*parts.root) {
+            tracing::warn!(%error, "a rotation of the root that was cut off is not ended yet");
+        }
         let seal = Arc::new(seal);
         let recorder = Recorder::open(&*parts.store, seal.clone(), parts.entropy.clone(), parts.witness.as_deref());
         let recorder = recorder.map_err(CoreError::Record)?;
@@ -196,6 +208,9 @@ impl Core {
             identity: parts.identity,
             clock: parts.clock,
             durable_reads: parts.durable_reads,
+            root: parts.root,
+            rotating: Mutex::default(),
+            rewraps: Rewraps::default(),
             jobs: Arc::default(),
             outboxes: Outboxes::default(),
             run: format!("{:016X}", u64::from_be_bytes(bytes)),
@@ -215,8 +230,7 @@ impl Core {
 
     /// The chain says where this run begins and how far the one before came.
     fn note_opened(&self, beginning: &str) -> std::result::Result<(), CoreError> {
-        let mut journal = Vec::new();
-        Entry::of_server(Kind::Opened, self.clock.now_micros(), beginning).encode(&mut journal);
+        let journal = self.own_entry(Kind::Opened, Operation(0), "", beginning);
         let commit = Commit { journal, ..Commit::default() };
         let store = self.services.keep.store();
         match store.commit(commit) {
@@ -225,6 +239,24 @@ impl Core {
             // Nothing was expected, and nothing else is running.
             Err(CommitError::Conflict | CommitError::Busy) => Ok(()),
         }
+    }
+
+    /// The journal entry of something that the server did by itself.
+    fn own_entry(&self, kind: Kind, operation: Operation, objects: &str, words: &str) -> Vec<u8> {
+        let mut journal = Vec::new();
+        Entry {
+            kind,
+            at_micros: self.clock.now_micros(),
+            caller: "keyhaven",
+            address: "",
+            version: Version::NEWEST,
+            operation,
+            objects,
+            reason: None,
+            correlation: words,
+        }
+        .encode(&mut journal);
+        journal
     }
 
     /// Who is behind a connection. The error is a line for the log.
@@ -307,7 +339,7 @@ impl Core {
         let version = request.header.version;
         let prepared = match self.prepare(&request, peer, now, may_block) {
             Ok(prepared) => prepared,
-            Err(error) if error.is_would_block() => return Err(error),
+            Err(error) if error.is_would_block() || error.is_conflict() => return Err(error),
             Err(error) => {
                 return self.answer_refused(Refused { version, error }, peer, now, correlation, out);
             }

@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 
 use super::Core;
-use super::audit::{Entry, Kind};
+use super::audit::Kind;
 use crate::base::{Error, Result};
 use crate::keep::Keep;
-use crate::registry::{Operation, Version};
+use crate::registry::Operation;
 use crate::store::Sequence;
 use crate::vault::KeyId;
 
@@ -84,7 +84,10 @@ impl Core {
         for row in self.services.keep.resident_rows()?.into_iter().filter(|row| row.to_erase) {
             match self.services.vault.erase(&KeyId::from_bytes(&row.key)) {
                 Ok(()) => {
-                    let commit = Keep::forget_resident(&row.key, self.erasure_entry(&row.id));
+                    let commit = Keep::forget_resident(
+                        &row.key,
+                        self.own_entry(Kind::Server, Operation::Destroy, &row.id, "erased in the HSM"),
+                    );
                     // A row that stays is erased once more, which does no harm.
                     let done = self.store().commit(commit).is_ok();
                     erased += usize::from(done);
@@ -97,22 +100,5 @@ impl Core {
             }
         }
         Ok((erased, pending))
-    }
-
-    fn erasure_entry(&self, id: &str) -> Vec<u8> {
-        let mut journal = Vec::new();
-        Entry {
-            kind: Kind::Server,
-            at_micros: self.clock.now_micros(),
-            caller: "keyhaven",
-            address: "",
-            version: Version::NEWEST,
-            operation: Operation::Destroy,
-            objects: id,
-            reason: None,
-            correlation: "erased in the HSM",
-        }
-        .encode(&mut journal);
-        journal
     }
 }

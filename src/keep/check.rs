@@ -12,7 +12,7 @@ use super::keys::{Kind, key};
 use super::seal::{Class, Seal, SealBroken};
 use super::tally::{COUNTED, Tally};
 use super::walk::walk;
-use super::{APART, Keep, KeepError, Kept, RESIDENT, ResidentRow};
+use super::{APART, Keep, KeepError, Kept, Opened, RESIDENT, ResidentRow, opened_record};
 use crate::base::{Buffer, KeyBytes};
 use crate::model::ManagedObject;
 use crate::model::object::MaterialRef;
@@ -158,9 +158,9 @@ impl Keep {
         let kind = COUNTED.into_iter().find(|kind| Some(&(*kind as u8)) == place.first());
         match kind {
             Some(Kind::Record) => {
-                let kept = self.read_record(place, value)?;
+                let (kept, sealed_under) = self.read_record(place, value)?;
                 let object = &kept.object;
-                for row in rows(&self.seal, object, kept.order) {
+                for row in rows(&self.seal.due(sealed_under), object, kept.order) {
                     walked.rows.add(&row, object.id.as_bytes());
                 }
                 secret_places(object).iter().for_each(|place| walked.secrets.1.add(place, b""));
@@ -191,7 +191,7 @@ impl Keep {
             Some(Kind::Owner) => {
                 let owner = self.open_at(Class::Server, &self.seal, place, value)?;
                 let owner = String::from_utf8_lossy(&owner).into_owned();
-                if place[1..] != owner_hash(&self.seal, &owner) {
+                if !self.seal.stored(u32::MAX).iter().any(|index| place[1..] == owner_hash(index, &owner)) {
                     return Err(KeepError::Seal(id_of(place), SealBroken::Altered));
                 }
                 walked.owners.0.insert(owner);
@@ -215,9 +215,9 @@ impl Keep {
                 Ok::<_, StoreError>(true)
             })?;
         }
-        self.walk_objects(&mut |kept| {
+        self.walk_records(&mut |kept, sealed_under| {
             let id = &*kept.object.id;
-            for row in rows(&self.seal, &kept.object, kept.order) {
+            for row in rows(&self.seal.due(sealed_under), &kept.object, kept.order) {
                 let holder = self.store.get(&row)?.value.map(|holder| String::from_utf8_lossy(&holder).into_owned());
                 match holder {
                     Some(holder) if holder == id => {}
@@ -231,21 +231,25 @@ impl Keep {
         })
     }
 
-    /// Whether the object should have the row; None if its record cannot be read.
+    /// Whether the object may have the row; None if its record cannot be read.
     fn has_row(&self, id: &str, row: &[u8]) -> Result<Option<bool>, StoreError> {
-        match self.load(id, &mut Sequence::default()) {
-            Ok(None) => Ok(Some(false)),
-            Ok(Some(kept)) => Ok(Some(rows(&self.seal, &kept.object, kept.order).iter().any(|own| own == row))),
-            Err(KeepError::Store(error)) => Err(error),
-            Err(_) => Ok(None),
-        }
+        let place = super::record_key(id);
+        let Some(sealed) = self.store.get(&place)?.value else { return Ok(Some(false)) };
+        Ok(self.read_record(&place, &sealed).ok().map(|(kept, sealed_under)| {
+            rows(&self.seal.stored(sealed_under), &kept.object, kept.order).iter().any(|own| own == row)
+        }))
     }
 
     /// Shows every object whose record can be read.
     pub fn walk_objects(&self, show: &mut dyn FnMut(Kept) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.walk_records(&mut |kept, _| show(kept))
+    }
+
+    /// The same with the version of the namespace key that each record is sealed under.
+    fn walk_records(&self, show: &mut dyn FnMut(Kept, u32) -> Result<(), StoreError>) -> Result<(), StoreError> {
         walk(&*self.store, &key(Kind::Record, &[]), |place, value| {
-            if let Ok(kept) = self.read_record(place, value) {
-                show(kept)?;
+            if let Ok((kept, sealed_under)) = self.read_record(place, value) {
+                show(kept, sealed_under)?;
             }
             Ok::<_, StoreError>(true)
         })
@@ -279,9 +283,13 @@ impl Keep {
         Ok(())
     }
 
-    /// The record at a place of the store.
-    fn read_record(&self, place: &[u8], sealed: &[u8]) -> Result<Kept, KeepError> {
-        self.open_record(&id_of(place), place, sealed, Sequence::default())
+    /// The record at a place of the store, and the version of the namespace key that it is sealed under.
+    fn read_record(&self, place: &[u8], sealed: &[u8]) -> Result<(Kept, u32), KeepError> {
+        let plain = self.open_at(Class::Record, &self.seal, place, sealed)?;
+        let sealed_under = Seal::version_of(sealed).unwrap_or_default();
+        let sequence = Sequence::default();
+        let opened = Opened { plain, revision: Seal::revision(sealed), sequence, sealed_under };
+        Ok((opened_record(&id_of(place), &opened)?, sealed_under))
     }
 
     fn open_at(&self, class: Class, seal: &Seal, place: &[u8], sealed: &[u8]) -> Result<Buffer, KeepError> {

@@ -3,7 +3,7 @@
 
 use super::index::{attribute_prefix, authorities_prefix, is_indexed, owned_prefix};
 use super::keys::{Kind, after, key};
-use super::seal::Class;
+use super::seal::{Class, Index};
 use super::walk::walk;
 use super::{Keep, KeepError, Kept};
 use crate::base::Value;
@@ -33,17 +33,19 @@ impl Keep {
         // A search may rest on what is not there.
         *seen = (*seen).max(self.store().latest());
         let by = search.values.iter().find(|(tag, _)| is_indexed(*tag));
+        let index = self.seal().index();
         let prefix = |owner: &str| match by {
-            Some((tag, value)) => attribute_prefix(self.seal(), owner, *tag, value),
-            None => owned_prefix(self.seal(), owner),
+            Some((tag, value)) => attribute_prefix(&index, owner, *tag, value),
+            None => owned_prefix(&index, owner),
         };
         match search.owner {
-            Some(owner) => self.walk(&prefix(owner), seen, show),
+            Some(owner) => self.walk(&index, &prefix(owner), seen, show),
             None => {
                 let mut found = Vec::new();
                 for owner in self.owners()? {
                     self.rows(&prefix(&owner), &mut |order, id| found.push((order, id)))?;
                 }
+                self.still(&index)?;
                 found.sort_unstable_by(|one, other| other.cmp(one));
                 for (_, id) in found {
                     if let Some(kept) = self.load(&id, seen)?
@@ -65,14 +67,22 @@ impl Keep {
         show: &mut dyn FnMut(Kept) -> bool,
     ) -> Result<(), KeepError> {
         *seen = (*seen).max(self.store().latest());
-        self.walk(&authorities_prefix(self.seal(), owner), seen, show)
+        let index = self.seal().index();
+        self.walk(&index, &authorities_prefix(&index, owner), seen, show)
     }
 
     /// Walks the rows with a prefix from the newest, page by page.
-    fn walk(&self, prefix: &[u8], seen: &mut Sequence, show: &mut dyn FnMut(Kept) -> bool) -> Result<(), KeepError> {
+    fn walk(
+        &self,
+        index: &Index,
+        prefix: &[u8],
+        seen: &mut Sequence,
+        show: &mut dyn FnMut(Kept) -> bool,
+    ) -> Result<(), KeepError> {
         let mut end = after(prefix);
         loop {
             let page = self.store().scan(Range { start: prefix, end: &end }, PAGE, true)?;
+            self.still(index)?;
             let full = page.len() == PAGE;
             for (row, read) in page {
                 let id = String::from_utf8(read.value.unwrap_or_default()).unwrap_or_default();
@@ -109,12 +119,14 @@ impl Keep {
     /// The names of all who own objects.
     pub fn owners(&self) -> Result<Vec<String>, KeepError> {
         let mut owners = Vec::new();
-        walk(&**self.store(), &key(Kind::Owner, &[]), |place, sealed| {
-            let plain = self.seal().open(Class::Server, place, sealed);
-            let plain = plain.map_err(|error| KeepError::Seal("the list of owners".to_owned(), error))?;
-            owners.push(String::from_utf8_lossy(&plain).into_owned());
+        walk(&**self.store(), &key(Kind::Owner, &[]), |place, _| {
+            let opened = self.read(Class::Server, place, "the list of owners", &mut Sequence::default())?;
+            owners.extend(opened.map(|opened| String::from_utf8_lossy(&opened.plain).into_owned()));
             Ok::<_, KeepError>(true)
         })?;
+        // While the namespace key is rotated, an owner may have two rows.
+        owners.sort_unstable();
+        owners.dedup();
         Ok(owners)
     }
 }

@@ -3,7 +3,7 @@
 //! so rows of one value are sorted by age.
 
 use super::keys::{Kind, key};
-use super::seal::Seal;
+use super::seal::Index;
 use crate::base::Value;
 use crate::model::ManagedObject;
 use crate::model::lifecycle::is_destroyed;
@@ -35,22 +35,22 @@ pub fn is_indexed(tag: Tag) -> bool {
 }
 
 /// Hash of an owner.
-pub fn owner_hash(seal: &Seal, owner: &str) -> [u8; 16] {
-    seal.index(&[b"owner", owner.as_bytes()])
+pub fn owner_hash(index: &Index, owner: &str) -> [u8; 16] {
+    index.hash(&[b"owner", owner.as_bytes()])
 }
 
 /// What the rows of one value of one owner begin with.
-pub fn attribute_prefix(seal: &Seal, owner: &str, tag: Tag, value: &Value) -> Vec<u8> {
+pub fn attribute_prefix(index: &Index, owner: &str, tag: Tag, value: &Value) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.value(tag, value);
-    let hash = seal.index(&[b"attribute", owner.as_bytes(), writer.written()]);
+    let hash = index.hash(&[b"attribute", owner.as_bytes(), writer.written()]);
     key(Kind::Attribute, &[&hash])
 }
 
 /// What the rows of the owner's certification authorities begin with: Certify and Validate look for these among
 /// what may be many certificates.
-pub fn authorities_prefix(seal: &Seal, owner: &str) -> Vec<u8> {
-    key(Kind::Attribute, &[&seal.index(&[b"authorities", owner.as_bytes()])])
+pub fn authorities_prefix(index: &Index, owner: &str) -> Vec<u8> {
+    key(Kind::Attribute, &[&index.hash(&[b"authorities", owner.as_bytes()])])
 }
 
 /// Whether the object is a certificate that may sign others, as far as its Cryptographic Usage Mask says.
@@ -61,13 +61,13 @@ fn is_authority(object: &ManagedObject) -> bool {
 }
 
 /// What the rows of all objects of one owner begin with.
-pub fn owned_prefix(seal: &Seal, owner: &str) -> Vec<u8> {
-    key(Kind::Owned, &[&owner_hash(seal, owner)])
+pub fn owned_prefix(index: &Index, owner: &str) -> Vec<u8> {
+    key(Kind::Owned, &[&owner_hash(index, owner)])
 }
 
 /// The key that only one living object of the owner can have.
-pub fn name_key(seal: &Seal, owner: &str, name: &str) -> Vec<u8> {
-    key(Kind::Name, &[&seal.index(&[b"name", owner.as_bytes(), name.as_bytes()])])
+pub fn name_key(index: &Index, owner: &str, name: &str) -> Vec<u8> {
+    key(Kind::Name, &[&index.hash(&[b"name", owner.as_bytes(), name.as_bytes()])])
 }
 
 /// The names that the object holds for itself alone. A destroyed object lets go of them.
@@ -80,24 +80,29 @@ pub fn held_names(object: &ManagedObject) -> impl Iterator<Item = &str> {
         .filter_map(|attribute| attribute.value.field(Tag::NameValue).and_then(Value::as_text))
 }
 
-/// Keys of all rows of an object, sorted; each holds the object's identifier.
-pub fn rows(seal: &Seal, object: &ManagedObject, order: u64) -> Vec<Vec<u8>> {
+/// Keys of all rows of an object under the hashes of each index, sorted; each holds the object's identifier.
+pub fn rows(indexes: &[Index], object: &ManagedObject, order: u64) -> Vec<Vec<u8>> {
+    let mut rows: Vec<_> = indexes.iter().flat_map(|index| rows_of(index, object, order)).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    rows
+}
+
+fn rows_of(index: &Index, object: &ManagedObject, order: u64) -> Vec<Vec<u8>> {
     // Two nodes may give the same order; the hash of the identifier tells their objects apart.
-    let id = seal.index(&[b"id", object.id.as_bytes()]);
+    let id = index.hash(&[b"id", object.id.as_bytes()]);
     let ended = |mut prefix: Vec<u8>| {
         prefix.extend_from_slice(&order.to_be_bytes());
         prefix.extend_from_slice(&id[..4]);
         prefix
     };
-    let mut rows = vec![ended(owned_prefix(seal, &object.owner))];
+    let mut rows = vec![ended(owned_prefix(index, &object.owner))];
     for attribute in object.attributes.iter().filter(|attribute| is_indexed(attribute.tag)) {
-        rows.push(ended(attribute_prefix(seal, &object.owner, attribute.tag, &attribute.value)));
+        rows.push(ended(attribute_prefix(index, &object.owner, attribute.tag, &attribute.value)));
     }
     if is_authority(object) {
-        rows.push(ended(authorities_prefix(seal, &object.owner)));
+        rows.push(ended(authorities_prefix(index, &object.owner)));
     }
-    rows.extend(held_names(object).map(|name| name_key(seal, &object.owner, name)));
-    rows.sort_unstable();
-    rows.dedup();
+    rows.extend(held_names(object).map(|name| name_key(index, &object.owner, name)));
     rows
 }

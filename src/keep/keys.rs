@@ -32,6 +32,19 @@ pub fn key(kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
     key
 }
 
+/// Where a version of the namespace key lies, wrapped by the root.
+pub fn namespace(version: u32) -> Vec<u8> {
+    key(Kind::Server, &[NAMESPACE, &version.to_be_bytes()])
+}
+
+/// The version of the namespace key that lies at a place; None for what else the server keeps for itself.
+pub fn namespace_version(place: &[u8]) -> Option<u32> {
+    let version = place.strip_prefix(&[Kind::Server as u8])?.strip_prefix(NAMESPACE)?;
+    version.try_into().ok().map(u32::from_be_bytes)
+}
+
+const NAMESPACE: &[u8] = b"namespace/";
+
 /// The first key after all that begin with `prefix`.
 pub fn after(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
@@ -54,5 +67,7 @@ mod tests {
         assert_eq!(after(b"o"), b"p");
         assert_eq!(after(&[b'a', 0xFF]), b"b");
         assert_eq!(after(&[0xFF]), [0xFF]);
+        assert_eq!(namespace_version(&namespace(7)), Some(7));
+        assert_eq!(namespace_version(b"znote/x"), None);
     }
 }

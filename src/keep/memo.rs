@@ -3,8 +3,8 @@
 //! object and reaches the store in the same commit.
 
 use super::keys::{Kind, after, key};
-use super::seal::{Class, Seal};
-use super::{Keep, KeepError};
+use super::seal::Class;
+use super::{Keep, KeepError, Opened};
 use crate::base::{Buffer, Error, KeyBytes, Limits, Result as BaseResult, Value};
 use crate::registry::Tag;
 use crate::store::{Commit, Expect, Range, Sequence, Write};
@@ -29,6 +29,8 @@ pub fn to_value(memo: &KeyBytes) -> BaseResult<Value> {
     let item = check(memo.expose(), &limits).map_err(|error| Error::internal("reading a memo", error.to_string()))?;
     Ok(item.to_value())
 }
+/// What a memo that does not open is called.
+const OF: &str = "of the server";
 
 /// A memo as it was read.
 #[derive(Debug)]
@@ -37,6 +39,12 @@ pub struct Memo {
     pub value: KeyBytes,
     /// What the store had.
     pub found: Found,
+}
+
+impl Memo {
+    fn of(opened: Opened) -> Self {
+        Self { found: Found(Some((opened.sequence, opened.revision))), value: opened.plain.into() }
+    }
 }
 
 /// What the store had under a name: the commit that wrote it and how often it was written. Nothing, if it had nothing.
@@ -72,10 +80,7 @@ impl Keep {
     /// Reads a memo. `seen` rises to the commit that the answer rests on.
     pub fn memo(&self, name: &[u8], seen: &mut Sequence) -> Result<Option<Memo>, KeepError> {
         let place = place(name);
-        let read = self.store.get(&place)?;
-        *seen = (*seen).max(read.sequence);
-        let Some(sealed) = read.value else { return Ok(None) };
-        self.open_memo(&place, &sealed, read.sequence).map(Some)
+        Ok(self.read(Class::Server, &place, OF, seen)?.map(Memo::of))
     }
 
     /// Memos whose names begin with `prefix`, in rising order of names, at most `limit`. Names come with them.
@@ -86,17 +91,11 @@ impl Keep {
         let mut memos = Vec::with_capacity(rows.len());
         for (place, read) in rows {
             if let Some(sealed) = read.value {
-                let memo = self.open_memo(&place, &sealed, read.sequence)?;
-                memos.push((place[1 + PREFIX.len()..].to_vec(), memo));
+                let opened = self.opened(Class::Server, &place, &sealed, read.sequence, OF)?;
+                memos.push((place[1 + PREFIX.len()..].to_vec(), Memo::of(opened)));
             }
         }
         Ok(memos)
-    }
-
-    fn open_memo(&self, place: &[u8], sealed: &[u8], version: Sequence) -> Result<Memo, KeepError> {
-        let broken = |error| KeepError::Seal("of the server".into(), error);
-        let plain = self.seal.open(Class::Server, place, sealed).map_err(broken)?;
-        Ok(Memo { value: KeyBytes::copy_from(&plain), found: Found(Some((version, Seal::revision(sealed)))) })
     }
 
     /// Seals a memo into a commit, which demands that the store has what was read.
@@ -115,7 +114,7 @@ impl Keep {
     }
 }
 
-fn place(name: &[u8]) -> Vec<u8> {
+pub(super) fn place(name: &[u8]) -> Vec<u8> {
     let prefix = if name.starts_with(UNPREFIXED) { &[] } else { PREFIX };
     key(Kind::Server, &[prefix, name])
 }

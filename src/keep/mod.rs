@@ -9,21 +9,22 @@ pub mod index;
 pub mod keys;
 pub mod memo;
 pub mod record;
+pub mod rotation;
 pub mod seal;
 pub mod tally;
 mod transaction;
 pub mod walk;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use self::cache::Records;
 use self::keys::{Kind, key};
 use self::record::RecordBroken;
 use self::seal::{Class, Seal, SealBroken};
 pub use self::transaction::{BodyChange, Transaction};
-use crate::base::{Entropy, EntropyFailed, Error, KeyBytes};
+use crate::base::{Buffer, Entropy, EntropyFailed, Error, KeyBytes};
 use crate::model::ManagedObject;
 use crate::model::object::MaterialRef;
 use crate::proto::objects::{Body, BodyKind};
@@ -74,6 +75,11 @@ pub struct Keep {
     entropy: Arc<dyn Entropy>,
     records: Records,
     last_order: AtomicU64,
+    /// Shared by commits from their sealing to their number, and held alone while the keys of the seal change: no value is
+    /// committed that was sealed, and no row that was hashed, under keys of before.
+    steps: RwLock<()>,
+    /// The keys that are in force as soon as a commit is durable.
+    coming: Mutex<Option<(Sequence, Seal)>>,
 }
 
 /// An object as it was read.
@@ -104,6 +110,8 @@ pub enum KeepError {
     Resident(String),
     /// The random number generator failed.
     Entropy(EntropyFailed),
+    /// What was being read was sealed anew or moved meanwhile: it is to be read again.
+    Moved,
 }
 
 impl fmt::Display for KeepError {
@@ -115,6 +123,7 @@ impl fmt::Display for KeepError {
             Self::MaterialMissing(id) => write!(f, "object {id}: its key material is missing"),
             Self::Resident(id) => write!(f, "the material of {id} is in the HSM"),
             Self::Entropy(error) => error.fmt(f),
+            Self::Moved => f.write_str("what was read is just being sealed under another key"),
         }
     }
 }
@@ -141,14 +150,34 @@ impl From<KeepError> for Error {
                 "the key lies in the server's HSM and never leaves it; this operation needs the key itself",
             );
         }
+        if let KeepError::Moved = error {
+            return Self::conflict();
+        }
         Self::internal("reading or writing an object", error)
     }
+}
+
+/// A value that was read and opened.
+struct Opened {
+    plain: Buffer,
+    revision: u64,
+    sequence: Sequence,
+    /// The version of the namespace key that it was sealed under.
+    sealed_under: u32,
 }
 
 impl Keep {
     /// Objects in `store`, sealed by `seal`.
     pub fn new(store: Arc<dyn Store>, seal: Arc<Seal>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { store, seal, entropy, records: Records::default(), last_order: AtomicU64::new(0) }
+        Self {
+            store,
+            seal,
+            entropy,
+            records: Records::default(),
+            last_order: AtomicU64::new(0),
+            steps: RwLock::new(()),
+            coming: Mutex::new(None),
+        }
     }
 
     /// The store below.
@@ -180,19 +209,47 @@ impl Keep {
             *seen = (*seen).max(kept.version.unwrap_or_default());
             return Ok(Some(kept));
         }
-        let read = self.store.get(&place)?;
-        *seen = (*seen).max(read.sequence);
-        let Some(sealed) = read.value else { return Ok(None) };
-        let kept = self.open_record(id, &place, &sealed, read.sequence)?;
-        self.records.put(&kept, sealed.len());
+        let Some(opened) = self.read(Class::Record, &place, id, seen)? else { return Ok(None) };
+        let kept = opened_record(id, &opened)?;
+        self.records.put(&kept, opened.plain.len());
         Ok(Some(kept))
     }
 
-    fn open_record(&self, id: &str, place: &[u8], sealed: &[u8], version: Sequence) -> Result<Kept, KeepError> {
-        let plain =
-            self.seal.open(Class::Record, place, sealed).map_err(|error| KeepError::Seal(id.to_owned(), error))?;
-        let (object, order) = record::decode(id, &plain).map_err(|error| KeepError::Record(id.to_owned(), error))?;
-        Ok(Kept { object: object.into(), order, revision: Seal::revision(sealed), version: Some(version) })
+    /// Reads a value and opens it; `of` names it where it does not open. `seen` rises to the commit that wrote it.
+    fn read(&self, class: Class, place: &[u8], of: &str, seen: &mut Sequence) -> Result<Option<Opened>, KeepError> {
+        let read = self.store.get(place)?;
+        *seen = (*seen).max(read.sequence);
+        match &read.value {
+            Some(sealed) => self.opened(class, place, sealed, read.sequence, of).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Opens a value that was read. Between reading and opening it may have been sealed anew and the version that it
+    /// needed may be gone; then it is `Moved`.
+    fn opened(
+        &self,
+        class: Class,
+        place: &[u8],
+        sealed: &[u8],
+        sequence: Sequence,
+        of: &str,
+    ) -> Result<Opened, KeepError> {
+        match self.seal.open(class, place, sealed) {
+            Ok(plain) => {
+                let sealed_under = Seal::version_of(sealed).unwrap_or_default();
+                Ok(Opened { plain, revision: Seal::revision(sealed), sequence, sealed_under })
+            }
+            Err(SealBroken::KeyVersion(_)) if self.store.get(place)?.sequence != sequence => Err(KeepError::Moved),
+            Err(error) => Err(KeepError::Seal(of.to_owned(), error)),
+        }
+    }
+
+    /// The index rows that the store may have for an object, and has for certain as far as they will be written again.
+    fn stored_rows(&self, id: &str, seen: &mut Sequence) -> Result<Vec<Vec<u8>>, KeepError> {
+        let Some(opened) = self.read(Class::Record, &record_key(id), id, seen)? else { return Ok(Vec::new()) };
+        let kept = opened_record(id, &opened)?;
+        Ok(index::rows(&self.seal.stored(opened.sealed_under), &kept.object, kept.order))
     }
 
     /// Opens the body of an object; None if it has none here.
@@ -209,31 +266,21 @@ impl Keep {
             _ => BodyKind::Bytes,
         };
         let ledger_key = key(Kind::Ledger, &[id.as_bytes()]);
-        let secret = self.open(Class::Ledger, &self.seal, &ledger_key, id, seen)?;
+        let missing = || KeepError::MaterialMissing(id.to_owned());
+        let secret: KeyBytes = self.read(Class::Ledger, &ledger_key, id, seen)?.ok_or_else(missing)?.plain.into();
         let bytes = match place {
             IN_LEDGER => secret,
+            // Its key is in the ledger, so it stays as it is when the namespace key is rotated.
             APART => {
-                let own = Seal::new(0, &secret);
-                self.open(Class::Material, &own, &key(Kind::Material, &[id.as_bytes()]), id, seen)?
+                let place = key(Kind::Material, &[id.as_bytes()]);
+                let read = self.store.get(&place)?;
+                *seen = (*seen).max(read.sequence);
+                let opened = Seal::new(0, &secret).open(Class::Material, &place, &read.value.ok_or_else(missing)?);
+                opened.map_err(|error| KeepError::Seal(id.to_owned(), error))?.into()
             }
             _ => return Err(KeepError::MaterialMissing(id.to_owned())),
         };
         Ok(Some(Body { kind, bytes }))
-    }
-
-    fn open(
-        &self,
-        class: Class,
-        seal: &Seal,
-        place: &[u8],
-        id: &str,
-        seen: &mut Sequence,
-    ) -> Result<KeyBytes, KeepError> {
-        let read = self.store.get(place)?;
-        *seen = (*seen).max(read.sequence);
-        let sealed = read.value.ok_or_else(|| KeepError::MaterialMissing(id.to_owned()))?;
-        let plain = seal.open(class, place, &sealed).map_err(|error| KeepError::Seal(id.to_owned(), error))?;
-        Ok(plain.into())
     }
 
     /// Seals a body and stages it. Gives the reference that the record keeps.
@@ -277,13 +324,21 @@ impl Keep {
 
     /// The living object of the owner that has the name.
     pub fn name_holder(&self, owner: &str, name: &str, seen: &mut Sequence) -> Result<Option<Box<str>>, KeepError> {
-        let read = self.store.get(&index::name_key(&self.seal, owner, name))?;
+        let index = self.seal.index();
+        let read = self.store.get(&index::name_key(&index, owner, name))?;
         *seen = (*seen).max(read.sequence);
+        self.still(&index)?;
         Ok(read.value.map(|holder| String::from_utf8_lossy(&holder).into()))
+    }
+
+    /// Whether rows are still looked up by these hashes. Rows that were read before are complete if they are.
+    fn still(&self, index: &seal::Index) -> Result<(), KeepError> {
+        if self.seal.index().version() == index.version() { Ok(()) } else { Err(KeepError::Moved) }
     }
 
     /// Commits a transaction with its journal entry. Nothing is changed on error.
     pub fn commit(&self, transaction: Transaction, journal: Vec<u8>) -> Result<Sequence, Error> {
+        let _keys_stay = self.steps.read().unwrap_or_else(PoisonError::into_inner);
         let mut commit = Commit { journal, ..Commit::default() };
         for staged in transaction.staged() {
             self.stage(staged, &mut commit)?;
@@ -338,7 +393,7 @@ impl Keep {
                 }
             }
         }
-        let rows = if staged.gone { Vec::new() } else { index::rows(&self.seal, &object, staged.kept.order) };
+        let rows = if staged.gone { Vec::new() } else { index::rows(&self.seal.written(), &object, staged.kept.order) };
         self.stage_rows(&rows, &staged.rows_before, &id, commit);
         let value = if staged.gone {
             None
@@ -369,14 +424,22 @@ impl Keep {
 
     /// The list of owners, so that an operator can search the objects of all. Nothing if the owner is on it.
     pub fn stage_owner(&self, owner: &str, commit: &mut Commit) -> Result<(), KeepError> {
-        let place = key(Kind::Owner, &[&index::owner_hash(&self.seal, owner)]);
-        let known = self.store.get(&place)?.value.is_some() || commit.writes.iter().any(|write| write.key == place);
-        if !known {
-            let value = self.seal.seal(Class::Server, &place, 0, owner.as_bytes(), &*self.entropy)?;
-            commit.writes.push(Write { key: place, value: Some(value) });
+        for index in self.seal.written() {
+            let place = key(Kind::Owner, &[&index::owner_hash(&index, owner)]);
+            let known = self.store.get(&place)?.value.is_some() || commit.writes.iter().any(|write| write.key == place);
+            if !known {
+                let value = self.seal.seal(Class::Server, &place, 0, owner.as_bytes(), &*self.entropy)?;
+                commit.writes.push(Write { key: place, value: Some(value) });
+            }
         }
         Ok(())
     }
+}
+
+fn opened_record(id: &str, opened: &Opened) -> Result<Kept, KeepError> {
+    let decoded = record::decode(id, &opened.plain).map_err(|error| KeepError::Record(id.to_owned(), error))?;
+    let (object, order) = decoded;
+    Ok(Kept { object: object.into(), order, revision: opened.revision, version: Some(opened.sequence) })
 }
 
 /// A name that goes from one object to another within the commit: its row is written once, and nobody else can have taken

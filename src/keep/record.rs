@@ -39,6 +39,13 @@ const ATTRIBUTES_USUAL: usize = 32;
 #[derive(Debug)]
 pub struct RecordBroken(String);
 
+impl RecordBroken {
+    /// For what finds that a record lacks something.
+    pub(super) fn new(what: String) -> Self {
+        Self(what)
+    }
+}
+
 impl fmt::Display for RecordBroken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the record of the object cannot be read: {}", self.0)

@@ -1,7 +1,6 @@
 //! What a request wants to change, before anything is changed. A batch is one transaction; each of its items stages
 //! into a layer of its own, which joins the rest when the item succeeds and is dropped when it fails.
 
-use super::index::rows;
 use super::memo::{Found, StagedMemo};
 use super::{Keep, KeepError, Kept};
 use crate::base::KeyBytes;
@@ -115,10 +114,7 @@ impl Transaction {
         let rows_before = match (self.batch_index(&kept.object.id), kept.version) {
             (Some(at), _) => self.batch[at].rows_before.clone(),
             (None, None) => Vec::new(),
-            (None, Some(_)) => match keep.load(&kept.object.id, &mut self.seen)? {
-                Some(stored) => rows(keep.seal(), &stored.object, stored.order),
-                None => Vec::new(),
-            },
+            (None, Some(_)) => keep.stored_rows(&kept.object.id, &mut self.seen)?,
         };
         self.item.push(Staged { kept, rows_before, body, gone });
         Ok(())

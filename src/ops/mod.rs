@@ -66,6 +66,7 @@ mod replace;
 pub mod reprovision;
 mod resident;
 mod revoke;
+pub mod rewrap;
 mod rng_retrieve;
 mod rng_seed;
 mod scope;

@@ -4,7 +4,7 @@
 use super::using::TokenKey;
 use super::wrapping::{Steps, WrappingKey, has_key_block, material, not_a_key, parameters_of, wrapping_object};
 use super::{Cx, Object};
-use crate::base::{Error, Limits, Result, Value};
+use crate::base::{Error, Field, KeyBytes, Limits, Result, Value};
 use crate::model::right::Release;
 use crate::model::usage::{Use, may_use};
 use crate::model::values::{AttributeValue, CryptographicParameters, Target};
@@ -115,6 +115,15 @@ pub fn unwrapped(cx: &mut Cx<'_>, object: &ManagedObject, body: &Body) -> Result
     let wrapping = wrapping.ok_or_else(|| missing(Tag::KeyWrappingData, Tag::KeyBlock))?.clone();
     let data = Data::read(&wrapping)?;
     let steps = data.steps()?;
+    let plain = plain_bytes(cx, &data, steps, body)?;
+    if data.encoding == EncodingOption::NoEncoding {
+        return Ok(Unwrapped { body: Body::bytes(plain), attributes: Vec::new() });
+    }
+    decoded(plain.expose(), cx)
+}
+
+/// What was wrapped, as it was encoded; a MAC or signature is verified.
+fn plain_bytes(cx: &mut Cx<'_>, data: &Data<'_>, steps: Steps, body: &Body) -> Result<KeyBytes> {
     let encryption = data.encryption.as_ref().map(|key| key.load(cx, Role::Decrypts)).transpose()?;
     let mac = data.mac.as_ref().map(|key| key.load(cx, Role::Verifies)).transpose()?;
     let wrapped = body.bytes.expose();
@@ -128,15 +137,79 @@ pub fn unwrapped(cx: &mut Cx<'_>, object: &ManagedObject, body: &Body) -> Result
     }
     let plain = match &encryption {
         Some(key) => key.decrypt(cx, wrapped, data.iv)?,
-        None => crate::base::KeyBytes::copy_from(wrapped),
+        None => KeyBytes::copy_from(wrapped),
     };
     if !steps.mac_last {
         check(cx, plain.expose())?;
     }
-    if data.encoding == EncodingOption::NoEncoding {
-        return Ok(Unwrapped { body: Body::bytes(plain), attributes: Vec::new() });
+    Ok(plain)
+}
+
+/// Wraps an object that is kept wrapped anew: where its Key Wrapping Data name the key `old`, the key `new` wraps it, in the
+/// same way. Gives the body and the data.
+///
+/// # Errors
+/// Those of `unwrapped`; and the new key may not wrap, or a MAC or signature of another key cannot be made anew.
+pub fn wrapped_anew(
+    cx: &mut Cx<'_>,
+    object: &ManagedObject,
+    body: &Body,
+    (old, new): (&str, &str),
+) -> Result<(Body, Value)> {
+    let no_data = || missing(Tag::KeyWrappingData, Tag::KeyBlock);
+    let before = object.material.wrapping.as_ref().ok_or_else(no_data)?;
+    let data = Data::read(before)?;
+    let steps = data.steps()?;
+    let plain = plain_bytes(cx, &data, steps, body)?;
+    let (bytes, iv) = match &data.encryption {
+        Some(key) => {
+            let key = key.load_as(cx, successor(key.id, (old, new)), Role::Encrypts)?;
+            let wrapped = key.encrypt(cx, plain.expose())?;
+            (KeyBytes::new(wrapped.bytes), wrapped.iv)
+        }
+        None => (KeyBytes::copy_from(plain.expose()), None),
+    };
+    let tag = match &data.mac {
+        Some(key) => {
+            let key = key.load_as(cx, successor(key.id, (old, new)), Role::Authenticates)?;
+            let covered = if steps.mac_last { &bytes } else { &plain };
+            Some(key.authenticate(cx, covered.expose())?)
+        }
+        None => None,
+    };
+    let mut wrapping = before.clone();
+    let Value::Structure(fields) = &mut wrapping else { return Err(no_data()) };
+    for field in fields.iter_mut() {
+        match (&mut field.value, &tag, &iv) {
+            (Value::Structure(inner), ..) => {
+                for id in
+                    inner.iter_mut().filter(|id| id.tag == Tag::UniqueIdentifier && id.value.as_text() == Some(old))
+                {
+                    id.value = Value::text(new);
+                }
+            }
+            (value, Some(tag), _) if field.tag == Tag::MACSignature => {
+                *value = Value::ByteString(tag.as_slice().into())
+            }
+            (value, _, Some(iv)) if field.tag == Tag::IVCounterNonce => {
+                *value = Value::ByteString(iv.as_slice().into())
+            }
+            _ => {}
+        }
     }
-    decoded(plain.expose(), cx)
+    if let Some(iv) = iv.filter(|_| !fields.iter().any(|field| field.tag == Tag::IVCounterNonce)) {
+        // Before Encoding Option, the last field.
+        let at = fields.iter().position(|field| field.tag == Tag::EncodingOption).unwrap_or(fields.len());
+        fields.insert(at, Field::new(Tag::IVCounterNonce, Value::ByteString(iv.into())));
+    }
+    Ok((Body { kind: BodyKind::Wrapped, bytes }, wrapping))
+}
+
+fn successor<'a>(id: IdRef<'a>, (old, new): (&str, &'a str)) -> IdRef<'a> {
+    match id {
+        IdRef::Id(id) if id == old => IdRef::Id(new),
+        other => other,
+    }
 }
 
 /// The key of the HSM that can unwrap the body of an object there, and how: it was wrapped as it is, with NIST key wrap.
@@ -182,12 +255,21 @@ fn decoded(plain: &[u8], cx: &Cx<'_>) -> Result<Unwrapped> {
 enum Role {
     Decrypts,
     Verifies,
+    /// The way there, for what is wrapped anew.
+    Encrypts,
+    /// The same.
+    Authenticates,
 }
 
 impl Information<'_> {
     /// The key, if it is here and may be used for this. A public key that encrypted is undone by its private key.
     fn load(&self, cx: &mut Cx<'_>, role: Role) -> Result<WrappingKey> {
-        let named = wrapping_object(cx, self.id)?;
+        self.load_as(cx, self.id, role)
+    }
+
+    /// Another key with the parameters of this one.
+    fn load_as(&self, cx: &mut Cx<'_>, id: IdRef<'_>, role: Role) -> Result<WrappingKey> {
+        let named = wrapping_object(cx, id)?;
         let parameters = self.parameters.clone();
         let parameters =
             parameters.or_else(|| named.attributes.get(attr::CRYPTOGRAPHIC_PARAMETERS)).unwrap_or_default();
@@ -216,6 +298,9 @@ impl Information<'_> {
                     _ => (named, Use::Sign),
                 }
             }
+            (Role::Encrypts, ObjectType::SymmetricKey | ObjectType::PublicKey) => (named, Use::WrapKey),
+            (Role::Authenticates, ObjectType::SymmetricKey) => (named, Use::Mac),
+            (Role::Authenticates, ObjectType::PrivateKey) => (named, Use::Sign),
             (_, other) => return Err(not_a_key(other, cx)),
         };
         may_use(&key.attributes, purpose, cx.now, cx.services.settings.after_life)
@@ -288,7 +373,6 @@ pub fn wrapping_key_link(wrapping: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Field;
 
     fn data(method: u32, fields: &[(Tag, Value)]) -> Value {
         let mut all = vec![Field::new(Tag::WrappingMethod, Value::Enumeration(method))];

@@ -338,7 +338,8 @@ impl WrappingKey {
         Field::new(tag, Value::Structure(fields))
     }
 
-    fn encrypt(&self, cx: &Cx<'_>, plain: &[u8]) -> Result<wrap::Wrapped> {
+    /// Wraps what is encoded.
+    pub fn encrypt(&self, cx: &Cx<'_>, plain: &[u8]) -> Result<wrap::Wrapped> {
         if self.object.object_type == ObjectType::PublicKey {
             let Some(fresh::Parsed::Public(key)) = self.parsed() else { return Err(unusable()) };
             let bytes = key.encrypt(&of_pair(&self.parameters), plain).map_err(Error::from)?;
@@ -377,7 +378,8 @@ impl WrappingKey {
         Ok(wrap::unwrap(&parameters, key.expose(), iv, wrapped)?)
     }
 
-    fn authenticate(&self, cx: &Cx<'_>, data: &[u8]) -> Result<Vec<u8>> {
+    /// Makes the MAC or signature.
+    pub fn authenticate(&self, cx: &Cx<'_>, data: &[u8]) -> Result<Vec<u8>> {
         if self.object.object_type == ObjectType::PrivateKey {
             cx.block()?;
             let parameters = of_pair(&self.parameters);

@@ -1,7 +1,9 @@
 //! Room 7: work driven by time. Dates that change the state of an object act by themselves (`model::lifecycle`); what is
 //! left to do is to wipe operations in parts that were given up, and to replace keys that are to be rotated (2.1 §4.48
 //! to §4.54). That is a Re-key like any other: a request that goes through the gate, with its checks, its commit and its
-//! audit entry, which names the server as the caller.
+//! audit entry, which names the server as the caller. What the replaced keys wrapped follows them (`dependants`).
+
+mod dependants;
 
 use crate::base::{Buffer, Date, Result, Value};
 use crate::gate::Core;
@@ -40,6 +42,7 @@ pub fn tend(core: &Core) {
         tracing::info!(object = %task.id, operation = %task.operation, "rotating a key");
         core.handle(&request(&task), &peer, true, &mut reply);
     }
+    dependants::tend(core);
 }
 
 /// The keys that are to be replaced now, the newest first.

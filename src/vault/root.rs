@@ -16,6 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::escrow::Named;
 use super::pkcs11::HsmError;
+use super::shares;
 use crate::base::{Entropy, EntropyFailed, KeyBytes, Pin};
 
 const KEY_BYTES: usize = 32;
@@ -58,15 +59,50 @@ pub trait Root: Send + Sync {
     fn version_of(&self, wrapped: &[u8]) -> Option<u32>;
 
     /// Makes the next version, which wraps from now on. The versions before go on unwrapping.
-    fn advance(&self) -> Result<u32, RootError>;
+    fn advance(&self, renewal: &Renewal) -> Result<Advanced, RootError>;
 
-    /// Destroys an old version. Nothing may be left that it wrapped.
-    fn retire(&self, version: u32) -> Result<(), RootError>;
+    /// A version has wrapped everything: the versions before it are put out of use, and those after it, which never
+    /// wrapped anything, are forgotten.
+    fn settle(&self, version: u32, old: Old) -> Result<(), RootError>;
 
     /// The versions themselves, to be put by. None for a root that never leaves where it is.
     fn versions(&self) -> Option<Vec<Named>> {
         None
     }
+}
+
+/// What the next version of a root is made of.
+#[derive(Debug)]
+pub enum Renewal {
+    /// A new key: of `file` and `pkcs11`.
+    Key,
+    /// A new salt for this passphrase, which may be the one of before: of `passphrase`.
+    Passphrase(Pin),
+    /// A new key in so many shares, of which a threshold opens it: of `shares`.
+    Shares {
+        /// How many shares.
+        parts: u32,
+        /// How many of them open the root.
+        threshold: u32,
+    },
+}
+
+/// A version that was made.
+#[derive(Debug)]
+pub struct Advanced {
+    /// Its number.
+    pub version: u32,
+    /// Of a root in shares, the text of each. They are nowhere else.
+    pub shares: Vec<Zeroizing<String>>,
+}
+
+/// What becomes of old versions in an HSM. Anywhere else they are destroyed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Old {
+    /// They wrap no more, and go on unwrapping: a backup of the store from before can still be opened.
+    Deactivate,
+    /// They are destroyed.
+    Destroy,
 }
 
 /// The root could not be made, opened or used.
@@ -80,6 +116,8 @@ pub enum RootError {
     Wrong,
     /// The random number generator failed.
     Entropy(EntropyFailed),
+    /// What is wrapped needs another version than the ones that are open.
+    Version(u32),
     /// Argon2id refused its parameters.
     Derivation(argon2::Error),
     /// The HSM did not do it.
@@ -95,6 +133,11 @@ impl fmt::Display for RootError {
             Self::Format(path, fault) => write!(f, "root key file {}: {fault}", path.display()),
             Self::Wrong => f.write_str(
                 "the root key does not open this store: another passphrase or another root key file belongs to it",
+            ),
+            Self::Version(version) => write!(
+                f,
+                "this store needs version {version} of the root; after a rotation that was cut off, give the passphrase \
+                 or the shares of that version"
             ),
             Self::Entropy(error) => error.fmt(f),
             Self::Derivation(error) => write!(f, "deriving the root key: {error}"),
@@ -130,7 +173,7 @@ pub struct SoftRoot {
     kind: &'static str,
     /// The versions, rising; the last one wraps.
     keys: RwLock<Vec<Version>>,
-    /// The file that holds the keys themselves; None for roots that a person brings.
+    /// The root file; None for a root that has none.
     path: Option<PathBuf>,
     entropy: Box<dyn Entropy>,
 }
@@ -141,12 +184,19 @@ struct Version {
     cipher: Aes256Gcm,
     /// For the file, when the root is rotated.
     key: KeyBytes,
+    /// What the file says instead, of a version whose key does not lie there.
+    facts: Option<String>,
 }
 
 impl Version {
     fn new(number: u32, key: KeyBytes) -> Result<Self, RootError> {
         let cipher = Aes256Gcm::new_from_slice(key.expose()).map_err(|_| RootError::Wrong)?;
-        Ok(Self { number, cipher, key })
+        Ok(Self { number, cipher, key, facts: None })
+    }
+
+    /// A version of which the file says these facts alone.
+    fn of_facts(number: u32, key: KeyBytes, facts: String) -> Result<Self, RootError> {
+        Ok(Self { facts: Some(facts), ..Self::new(number, key)? })
     }
 }
 
@@ -182,18 +232,12 @@ impl SoftRoot {
         if versions.is_empty() {
             return Err(RootError::Wrong);
         }
-        write_new(path, &file_text(&versions))
+        write_new(path, &file_text("file", &versions))
     }
 
     /// Makes a root that a passphrase opens: the file holds salt and parameters, no key.
     pub fn create_passphrase(path: &Path, entropy: &dyn Entropy) -> Result<(), RootError> {
-        let mut salt = [0; SALT_BYTES];
-        entropy.fill(&mut salt)?;
-        let text = format!(
-            "{MAGIC} passphrase\n{} {ARGON2_KIB} {ARGON2_PASSES} {ARGON2_LANES}\n",
-            Base64::encode_string(&salt)
-        );
-        write_new(path, &text)
+        write_new(path, &format!("{MAGIC} passphrase\n{}\n", derivation(entropy)?))
     }
 
     /// What kind of root the file describes: `file`, `passphrase`, `pkcs11` or `shares`.
@@ -224,21 +268,95 @@ impl SoftRoot {
         Ok(Self { kind: "file", keys: RwLock::new(keys), path: Some(path.into()), entropy })
     }
 
-    /// Opens a root of kind `passphrase`. Whether the passphrase is right shows when a key is unwrapped.
+    /// Opens a root of kind `passphrase`: a line for each version, its number and how its key is derived; the first release
+    /// wrote no number. Whether the passphrase is right shows when a key is unwrapped.
     pub fn open_passphrase(path: &Path, passphrase: &Pin, entropy: Box<dyn Entropy>) -> Result<Self, RootError> {
         let text = read(path)?;
-        let fault = || RootError::Format(path.into(), "the second line is not `salt memory passes lanes`");
-        let fields: Vec<&str> = second_line(path, &text)?.split_whitespace().collect();
-        let [salt, memory, passes, lanes] = fields[..] else { return Err(fault()) };
-        let salt = Base64::decode_vec(salt).map_err(|_| fault())?;
-        let number = |text: &str| text.parse::<u32>().map_err(|_| fault());
-        let params = Params::new(number(memory)?, number(passes)?, number(lanes)?, Some(KEY_BYTES));
-        let argon2 = Argon2::new(Algorithm::Argon2id, argon2::Version::V0x13, params.map_err(RootError::Derivation)?);
-        let key = KeyBytes::fill(KEY_BYTES, |key| {
-            argon2.hash_password_into(passphrase.expose().as_bytes(), &salt, key).map_err(RootError::Derivation)
-        })?;
-        Self::from_key("passphrase", &key, entropy)
+        second_line(path, &text)?;
+        let fault = || RootError::Format(path.into(), "the lines are not `version salt memory passes lanes`");
+        let mut keys = Vec::new();
+        for (number, facts) in versions(&text, DERIVATION_FIELDS).ok_or_else(fault)? {
+            let key = derive(&facts, passphrase)?.ok_or_else(fault)?;
+            keys.push(Version::of_facts(number, key, facts)?);
+        }
+        Ok(Self { kind: "passphrase", keys: RwLock::new(keys), path: Some(path.into()), entropy })
     }
+
+    /// A version of a root of kind `shares`, whose key was put together.
+    pub(super) fn of_shares(
+        path: &Path,
+        number: u32,
+        key: KeyBytes,
+        facts: String,
+        entropy: Box<dyn Entropy>,
+    ) -> Result<Self, RootError> {
+        let keys = RwLock::new(vec![Version::of_facts(number, key, facts)?]);
+        Ok(Self { kind: "shares", keys, path: Some(path.into()), entropy })
+    }
+
+    /// The next version, and its shares.
+    fn next(&self, number: u32, renewal: &Renewal) -> Result<(Version, Vec<Zeroizing<String>>), RootError> {
+        match (self.kind, renewal) {
+            ("file", Renewal::Key) => {
+                let key = KeyBytes::fill(KEY_BYTES, |bytes| self.entropy.fill(bytes))?;
+                Ok((Version::new(number, key)?, Vec::new()))
+            }
+            ("passphrase", Renewal::Passphrase(passphrase)) => {
+                let facts = derivation(&*self.entropy)?;
+                let key = derive(&facts, passphrase)?.ok_or(RootError::Wrong)?;
+                Ok((Version::of_facts(number, key, facts)?, Vec::new()))
+            }
+            ("shares", Renewal::Shares { parts, threshold }) => {
+                let made = shares::make(*parts, *threshold, &*self.entropy)?;
+                Ok((Version::of_facts(number, made.key, made.facts)?, made.shares))
+            }
+            _ => Err(RootError::Unsupported("this kind of root is renewed with other things than were given")),
+        }
+    }
+}
+
+/// Fields of a line that says how a key is derived: salt, memory, passes, lanes.
+const DERIVATION_FIELDS: usize = 4;
+
+/// How a new key is to be derived.
+fn derivation(entropy: &dyn Entropy) -> Result<String, RootError> {
+    let mut salt = [0; SALT_BYTES];
+    entropy.fill(&mut salt)?;
+    Ok(format!("{} {ARGON2_KIB} {ARGON2_PASSES} {ARGON2_LANES}", Base64::encode_string(&salt)))
+}
+
+/// Derives a key as a line says; None if it says something else.
+fn derive(facts: &str, passphrase: &Pin) -> Result<Option<KeyBytes>, RootError> {
+    let fields: Vec<&str> = facts.split_whitespace().collect();
+    let [salt, memory, passes, lanes] = fields[..] else { return Ok(None) };
+    let Ok(salt) = Base64::decode_vec(salt) else { return Ok(None) };
+    let (Ok(memory), Ok(passes), Ok(lanes)) = (memory.parse(), passes.parse(), lanes.parse()) else { return Ok(None) };
+    let params = Params::new(memory, passes, lanes, Some(KEY_BYTES)).map_err(RootError::Derivation)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, argon2::Version::V0x13, params);
+    let key = KeyBytes::fill(KEY_BYTES, |key| {
+        argon2.hash_password_into(passphrase.expose().as_bytes(), &salt, key).map_err(RootError::Derivation)
+    })?;
+    Ok(Some(key))
+}
+
+/// The lines of a root file after its first: number and facts of each version, rising. The first release wrote no number.
+pub(super) fn versions(text: &str, fields: usize) -> Option<Vec<(u32, String)>> {
+    let mut versions: Vec<(u32, String)> = Vec::new();
+    for line in text.lines().skip(1) {
+        let (number, facts) = match line.split_whitespace().count() {
+            count if count == fields => (1, line),
+            count if count == fields + 1 => {
+                let (number, facts) = line.split_once(' ')?;
+                (number.parse().ok()?, facts)
+            }
+            _ => return None,
+        };
+        if versions.last().is_some_and(|(before, _)| *before >= number) {
+            return None;
+        }
+        versions.push((number, facts.to_owned()));
+    }
+    (!versions.is_empty()).then_some(versions)
 }
 
 impl Root for SoftRoot {
@@ -269,7 +387,7 @@ impl Root for SoftRoot {
     fn unwrap(&self, wrapped: &[u8], purpose: &[u8]) -> Result<KeyBytes, RootError> {
         let number = self.version_of(wrapped).ok_or(RootError::Wrong)?;
         let keys = self.keys();
-        let version = keys.iter().find(|one| one.number == number).ok_or(RootError::Wrong)?;
+        let version = keys.iter().find(|one| one.number == number).ok_or(RootError::Version(number))?;
         let (head, rest) = wrapped.split_at(if wrapped.len() == FIRST_BYTES { 0 } else { MARK.len() + 4 });
         let aad = [head, purpose].concat();
         let (nonce, rest) = rest.split_at_checked(NONCE_BYTES).ok_or(RootError::Wrong)?;
@@ -294,25 +412,26 @@ impl Root for SoftRoot {
         number.try_into().ok().map(u32::from_be_bytes)
     }
 
-    fn advance(&self) -> Result<u32, RootError> {
-        let path = self.path.as_ref().ok_or(RootError::Unsupported(FIXED))?;
-        let key = KeyBytes::fill(KEY_BYTES, |bytes| self.entropy.fill(bytes))?;
+    fn advance(&self, renewal: &Renewal) -> Result<Advanced, RootError> {
+        // A key is derived for a good while, and wrapping goes on meanwhile.
+        let number = self.version() + 1;
+        let (version, shares) = self.next(number, renewal)?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        let number = keys.last().map_or(1, |version| version.number + 1);
-        keys.push(Version::new(number, key)?);
-        let written = replace(path, &file_text(&keys));
-        if written.is_err() {
+        keys.push(version);
+        if let Err(error) = self.write(&keys) {
             keys.pop();
+            return Err(error);
         }
-        written.map(|()| number)
+        Ok(Advanced { version: number, shares })
     }
 
-    fn retire(&self, version: u32) -> Result<(), RootError> {
-        let path = self.path.as_ref().ok_or(RootError::Unsupported(FIXED))?;
+    fn settle(&self, version: u32, _: Old) -> Result<(), RootError> {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        let last = keys.last().map_or(1, |last| last.number);
-        keys.retain(|one| one.number != version || one.number == last);
-        replace(path, &file_text(&keys))
+        if !keys.iter().any(|one| one.number == version) {
+            return Err(RootError::Version(version));
+        }
+        keys.retain(|one| one.number == version);
+        if self.path.is_some() { self.write(&keys) } else { Ok(()) }
     }
 
     fn versions(&self) -> Option<Vec<Named>> {
@@ -321,15 +440,16 @@ impl Root for SoftRoot {
     }
 }
 
-const FIXED: &str = "a root from a passphrase or from shares cannot be rotated in place";
-
-/// The text of a root key file.
-fn file_text(keys: &[Version]) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(format!("{MAGIC} file\n"));
-    text.reserve(80 * keys.len());
+/// The text of a root file with these versions.
+fn file_text(kind: &str, keys: &[Version]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(format!("{MAGIC} {kind}\n"));
+    text.reserve(160 * keys.len());
     for version in keys {
         text.push_str(&format!("{} ", version.number));
-        text.push_str(&encode(version.key.expose()));
+        match &version.facts {
+            Some(facts) => text.push_str(facts),
+            None => text.push_str(&encode(version.key.expose())),
+        }
         text.push('\n');
     }
     text
@@ -338,6 +458,16 @@ fn file_text(keys: &[Version]) -> Zeroizing<String> {
 impl SoftRoot {
     fn keys(&self) -> RwLockReadGuard<'_, Vec<Version>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the versions, and nothing else, into the root file.
+    fn write(&self, keys: &[Version]) -> Result<(), RootError> {
+        let path = self.path.as_ref().ok_or(RootError::Unsupported("this root has no file and cannot be rotated"))?;
+        if keys.len() == 1 && read(path)?.lines().count() == 2 {
+            // It has one version already, perhaps in the form of the first release.
+            return Ok(());
+        }
+        replace(path, &file_text(self.kind, keys))
     }
 }
 
@@ -428,16 +558,37 @@ mod tests {
         let root = SoftRoot::open_file(&path, Box::new(Fixed)).unwrap();
         let key = KeyBytes::copy_from(&[1; 32]);
         let first = root.wrap(&key, b"n").unwrap();
-        assert_eq!(root.advance().unwrap(), 2);
+        assert_eq!(root.advance(&Renewal::Key).unwrap().version, 2);
         let second = root.wrap(&key, b"n").unwrap();
         assert_eq!((root.version_of(&first), root.version_of(&second)), (Some(1), Some(2)));
         let again = SoftRoot::open_file(&path, Box::new(Fixed)).unwrap();
         assert!(again.unwrap(&first, b"n").is_ok() && again.unwrap(&second, b"n").is_ok());
-        again.retire(1).unwrap();
-        again.retire(2).unwrap();
+        assert!(again.settle(3, Old::Destroy).is_err(), "a version that is not there cannot be the one that wraps");
+        again.settle(2, Old::Destroy).unwrap();
         let again = SoftRoot::open_file(&path, Box::new(Fixed)).unwrap();
         assert!(again.unwrap(&first, b"n").is_err());
-        assert!(again.unwrap(&second, b"n").is_ok(), "the version that wraps is never retired");
+        assert!(again.unwrap(&second, b"n").is_ok());
+        assert!(matches!(again.unwrap(&first, b"n"), Err(RootError::Version(1))));
+    }
+
+    #[test]
+    fn a_passphrase_root_takes_another_passphrase() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root");
+        SoftRoot::create_passphrase(&path, &Fixed).unwrap();
+        let open = |text: &str| SoftRoot::open_passphrase(&path, &Pin::new(text.into()), Box::new(Fixed)).unwrap();
+        let root = open("old");
+        let key = KeyBytes::copy_from(&[1; 32]);
+        let first = root.wrap(&key, b"n").unwrap();
+        assert!(root.advance(&Renewal::Key).is_err(), "a passphrase is needed");
+        assert_eq!(root.advance(&Renewal::Passphrase(Pin::new("new".into()))).unwrap().version, 2);
+        let second = root.wrap(&key, b"n").unwrap();
+        // Cut off here: either passphrase opens what it wrapped.
+        assert!(open("old").unwrap(&first, b"n").is_ok() && open("new").unwrap(&second, b"n").is_ok());
+        assert!(open("new").unwrap(&first, b"n").is_err() && open("old").unwrap(&second, b"n").is_err());
+        root.settle(2, Old::Destroy).unwrap();
+        assert!(open("new").unwrap(&second, b"n").is_ok());
+        assert!(open("old").unwrap(&first, b"n").is_err());
     }
 
     /// What the first release wrote: no version in the file, none in the wrapped key.

@@ -2,13 +2,13 @@
 //! itself lies nowhere; the root file holds an identifier, the numbers and a check value that tells a wrong set of shares.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hmac;
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use super::root::{MAGIC, RootError, SoftRoot, read, write_new};
+use super::root::{MAGIC, RootError, SoftRoot, read, versions, write_new};
 use crate::base::{Entropy, KeyBytes};
 use crate::crypto::split::{Part, Split, join, split};
 use crate::registry::{SplitKeyMethod, SplitKeyPolynomial};
@@ -18,13 +18,29 @@ const SHARE: &str = "keyhaven-share 1";
 const KEY_BYTES: usize = 32;
 const CHECK: &[u8] = b"keyhaven root check";
 
-/// What the root file says. Nothing in it is secret.
+/// What the root file says of a version. Nothing in it is secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Facts {
+    number: u32,
     id: String,
     threshold: u32,
     parts: u32,
     check: String,
+}
+
+impl Facts {
+    fn read((number, line): (u32, String)) -> Option<Self> {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [id, threshold, parts, check] = fields[..] else { return None };
+        let (threshold, parts) = threshold.parse().ok().zip(parts.parse().ok())?;
+        Some(Self { number, id: id.into(), threshold, parts, check: check.into() })
+    }
+}
+
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} {}", self.id, self.threshold, self.parts, self.check)
+    }
 }
 
 /// A share was not taken.
@@ -61,6 +77,35 @@ pub enum Progress {
     Open(SoftRoot),
 }
 
+/// A root key in shares that no file describes yet.
+pub(super) struct Made {
+    pub(super) key: KeyBytes,
+    /// The line of the root file.
+    pub(super) facts: String,
+    /// A line of text each. The key is nowhere else.
+    pub(super) shares: Vec<Zeroizing<String>>,
+}
+
+/// Makes a root key and its shares.
+pub(super) fn make(parts: u32, threshold: u32, entropy: &dyn Entropy) -> Result<Made, RootError> {
+    if threshold < 2 || threshold > parts || parts > 255 {
+        return Err(RootError::Unsupported(
+            "the threshold must be from 2 to the number of shares, which is at most 255",
+        ));
+    }
+    let key = KeyBytes::fill(KEY_BYTES, |bytes| entropy.fill(bytes))?;
+    let mut id = [0; 8];
+    entropy.fill(&mut id)?;
+    let id = hex(&id);
+    let pieces = split(key.expose(), &scheme(parts, threshold), entropy).map_err(|_| RootError::Wrong)?;
+    let text = |piece: &Part| {
+        let body = Zeroizing::new(Base64::encode_string(piece.bytes.expose()));
+        Zeroizing::new(format!("{SHARE} {id} {threshold} {parts} {} {}", piece.identifier, *body))
+    };
+    let shares = pieces.iter().map(text).collect();
+    Ok(Made { facts: format!("{id} {threshold} {parts} {}", check_value(&key)), key, shares })
+}
+
 /// Makes a root key, writes its root file, which must not exist, and gives the shares, a line of text each. The key is
 /// nowhere else.
 ///
@@ -72,35 +117,24 @@ pub fn create(
     threshold: u32,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Zeroizing<String>>, RootError> {
-    if threshold < 2 || threshold > parts || parts > 255 {
-        return Err(RootError::Unsupported(
-            "the threshold must be from 2 to the number of shares, which is at most 255",
-        ));
-    }
-    let key = KeyBytes::fill(KEY_BYTES, |bytes| entropy.fill(bytes))?;
-    let mut id = [0; 8];
-    entropy.fill(&mut id)?;
-    let id = hex(&id);
-    let pieces = split(key.expose(), &scheme(parts, threshold), entropy).map_err(|_| RootError::Wrong)?;
-    write_new(path, &format!("{MAGIC} shares\n{id} {threshold} {parts} {}\n", check_value(&key)))?;
-    Ok(pieces
-        .iter()
-        .map(|piece| {
-            let body = Zeroizing::new(Base64::encode_string(piece.bytes.expose()));
-            Zeroizing::new(format!("{SHARE} {id} {threshold} {parts} {} {}", piece.identifier, *body))
-        })
-        .collect())
+    let made = make(parts, threshold, entropy)?;
+    write_new(path, &format!("{MAGIC} shares\n{}\n", made.facts))?;
+    Ok(made.shares)
 }
 
 /// Collects shares until they open the root.
 pub struct Collector {
-    facts: Facts,
-    given: Vec<Part>,
+    path: PathBuf,
+    /// The versions that the file describes: one, or two while a rotation is not finished.
+    versions: Vec<Facts>,
+    /// The shares, each with the identifier of its version.
+    given: Vec<(String, Part)>,
 }
 
 impl fmt::Debug for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Collector({} of {})", self.given.len(), self.facts.threshold)
+        let (given, threshold) = self.progress();
+        write!(f, "Collector({given} of {threshold})")
     }
 }
 
@@ -109,26 +143,22 @@ impl Collector {
     pub fn open(path: &Path) -> Result<Self, RootError> {
         let text = read(path)?;
         let fault = |words| RootError::Format(path.into(), words);
-        let mut lines = text.lines();
-        if lines.next() != Some(&format!("{MAGIC} shares")) {
+        if text.lines().next() != Some(&format!("{MAGIC} shares")) {
             return Err(fault("the first line is not `keyhaven-root 1 shares`"));
         }
-        let fields: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
-        let facts = match fields[..] {
-            [id, threshold, parts, check] => threshold
-                .parse()
-                .ok()
-                .zip(parts.parse().ok())
-                .map(|(threshold, parts)| Facts { id: id.into(), threshold, parts, check: check.into() }),
-            _ => None,
-        };
-        let facts = facts.ok_or_else(|| fault("the second line is not `identifier threshold shares check`"))?;
-        Ok(Self { facts, given: Vec::new() })
+        let lines = versions(&text, 4).and_then(|lines| lines.into_iter().map(Facts::read).collect());
+        let versions = lines.ok_or_else(|| fault("the lines are not `version identifier threshold shares check`"))?;
+        Ok(Self { path: path.into(), versions, given: Vec::new() })
     }
 
-    /// How many shares were given, and how many are needed.
+    /// How many shares were given, and how many are needed: of the version of which most were given.
     pub fn progress(&self) -> (u32, u32) {
-        (self.given.len() as u32, self.facts.threshold)
+        let progress = self.versions.iter().map(|facts| (self.given_of(&facts.id), facts.threshold));
+        progress.max_by_key(|(given, _)| *given).unwrap_or_default()
+    }
+
+    fn given_of(&self, id: &str) -> u32 {
+        self.given.iter().filter(|(of, _)| of == id).count() as u32
     }
 
     /// Takes a share; the last one needed opens the root.
@@ -137,26 +167,27 @@ impl Collector {
         let [id, threshold, parts, identifier, body] = fields[..] else { return Err(ShareError::Format) };
         let number = |text: &str| text.parse::<u32>().map_err(|_| ShareError::Format);
         let (threshold, parts, identifier) = (number(threshold)?, number(parts)?, number(identifier)?);
-        if id != self.facts.id || threshold != self.facts.threshold || parts != self.facts.parts {
-            return Err(ShareError::Foreign);
-        }
-        if self.given.iter().any(|part| part.identifier == identifier) {
+        let of = |facts: &&Facts| (&*facts.id, facts.threshold, facts.parts) == (id, threshold, parts);
+        let facts = self.versions.iter().find(of).ok_or(ShareError::Foreign)?.clone();
+        if self.given.iter().any(|(of, part)| of == id && part.identifier == identifier) {
             return Err(ShareError::Twice);
         }
         let bytes = Base64::decode_vec(body).map(KeyBytes::new).map_err(|_| ShareError::Format)?;
         if bytes.len() != KEY_BYTES || identifier == 0 || identifier > parts {
             return Err(ShareError::Format);
         }
-        self.given.push(Part { split: scheme(parts, threshold), identifier, bytes });
-        if (self.given.len() as u32) < threshold {
-            return Ok(Progress::Waiting(self.given.len() as u32, threshold));
+        self.given.push((id.to_owned(), Part { split: scheme(parts, threshold), identifier, bytes }));
+        let given = self.given_of(id);
+        if given < threshold {
+            return Ok(Progress::Waiting(given, threshold));
         }
-        let given = std::mem::take(&mut self.given);
-        let key = join(&given, Some(KEY_BYTES)).map_err(|_| ShareError::Wrong)?;
-        if check_value(&key) != self.facts.check {
+        let given = std::mem::take(&mut self.given).into_iter().filter(|(of, _)| of == id).map(|(_, part)| part);
+        let key = join(&given.collect::<Vec<_>>(), Some(KEY_BYTES)).map_err(|_| ShareError::Wrong)?;
+        if check_value(&key) != facts.check {
             return Err(ShareError::Wrong);
         }
-        SoftRoot::from_key("shares", &key, entropy).map(Progress::Open).map_err(|_| ShareError::Wrong)
+        let root = SoftRoot::of_shares(&self.path, facts.number, key, facts.to_string(), entropy);
+        root.map(Progress::Open).map_err(|_| ShareError::Wrong)
     }
 }
 
@@ -184,7 +215,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::base::EntropyFailed;
-    use crate::vault::root::Root;
+    use crate::vault::root::{Old, Renewal, Root};
 
     struct Os;
 
@@ -218,6 +249,32 @@ mod tests {
             let wrapped = wrapped.get_or_insert_with(|| root.wrap(&KeyBytes::copy_from(&[1; 32]), b"n").unwrap());
             assert!(root.unwrap(wrapped, b"n").is_ok());
         }
+    }
+
+    #[test]
+    fn new_shares_take_the_place_of_the_old_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root.key");
+        let old = create(&path, 3, 2, &Os).unwrap();
+        let open = |shares: &[Zeroizing<String>]| {
+            let mut collector = Collector::open(&path).unwrap();
+            assert!(give(&mut collector, &shares[0])?.is_none());
+            give(&mut collector, &shares[1]).map(Option::unwrap)
+        };
+        let root = open(&old).unwrap();
+        let key = KeyBytes::copy_from(&[1; 32]);
+        let first = root.wrap(&key, b"n").unwrap();
+        let new = root.advance(&Renewal::Shares { parts: 4, threshold: 2 }).unwrap();
+        assert_eq!((new.version, new.shares.len()), (2, 4));
+        let second = root.wrap(&key, b"n").unwrap();
+        // Cut off here: both sets open the version that is theirs.
+        assert!(open(&old).unwrap().unwrap(&first, b"n").is_ok());
+        let opened = open(&new.shares).unwrap();
+        assert!(opened.unwrap(&second, b"n").is_ok());
+        assert!(matches!(opened.unwrap(&first, b"n"), Err(RootError::Version(1))));
+        opened.settle(2, Old::Destroy).unwrap();
+        assert!(matches!(open(&old), Err(ShareError::Foreign)), "the old shares open nothing");
+        assert!(open(&new.shares).unwrap().unwrap(&second, b"n").is_ok());
     }
 
     #[test]

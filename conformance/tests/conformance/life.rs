@@ -47,7 +47,8 @@ fn name(name: &str) -> String {
     )
 }
 
-fn create(named: &str) -> String {
+/// An item that creates a key of this name.
+pub fn create(named: &str) -> String {
     format!(
         r#"<item op="Create" id="01"><ObjectType value="SymmetricKey"/><TemplateAttribute>{AES}{}</TemplateAttribute></item>"#,
         name(named)
@@ -64,13 +65,15 @@ fn register(named: &str, byte: u8) -> String {
     )
 }
 
-fn one(operation: &str, id: &str, inside: &str) -> String {
+/// A request with one item about an object.
+pub fn one(operation: &str, id: &str, inside: &str) -> String {
     format!(r#"<request><item op="{operation}"><UniqueIdentifier value="{id}"/>{inside}</item></request>"#)
 }
 
 const REASON: &str = r#"<RevocationReason><RevocationReasonCode value="KeyCompromise"/></RevocationReason>"#;
 
-fn text(payload: &Value, tag: Tag) -> Option<String> {
+/// A text in a payload.
+pub fn text(payload: &Value, tag: Tag) -> Option<String> {
     payload.field(tag).and_then(Value::as_text).map(str::to_owned)
 }
 
@@ -124,7 +127,7 @@ fn restart() -> Result<()> {
 }
 
 /// Get and all attributes of each object.
-fn look(subject: &Subject, ids: &[String]) -> Result<BTreeMap<String, Vec<Outcome>>> {
+pub fn look(subject: &Subject, ids: &[String]) -> Result<BTreeMap<String, Vec<Outcome>>> {
     let mut player = Player::new(subject, "restart", "1.4")?;
     let mut objects = BTreeMap::new();
     for id in ids {

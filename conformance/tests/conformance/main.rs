@@ -2,11 +2,12 @@
 //!
 //! `persona::NAME@VERSION` plays a script of `personas/`, `rule::` those of `rules/` and the rules that need code,
 //! `bad::` the cases of `bad/` and misbehaving clients, `life::` stops, crashes and restarts of a server of its own,
-//! `certificates::` what OpenSSL says of certificates that the server made.
+//! `rotation::` its keys, `certificates::` what OpenSSL says of certificates that the server made.
 
 mod bad;
 mod certificates;
 mod life;
+mod rotation;
 mod rules;
 mod scripts;
 
@@ -33,9 +34,10 @@ fn trial(name: impl Into<String>, run: impl FnOnce() -> Result<()> + Send + 'sta
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let found = [scripts::tests(), rules::tests(), bad::tests(), life::tests(), certificates::tests()]
-        .into_iter()
-        .collect::<Result<Vec<_>>>();
+    let found =
+        [scripts::tests(), rules::tests(), bad::tests(), life::tests(), rotation::tests(), certificates::tests()]
+            .into_iter()
+            .collect::<Result<Vec<_>>>();
     let tests = match found {
         Ok(tests) => tests.into_iter().flatten().collect(),
         Err(error) => {

@@ -12,6 +12,7 @@ mod laws;
 mod properties;
 mod reasons;
 mod reprovision;
+mod rotation;
 mod simulation;
 mod split;
 mod support;

@@ -1,5 +1,5 @@
-//! A simulated life of the server: clients change objects at random, reads and commits fail, the power goes. What was
-//! acknowledged, that is, whose reply was allowed to leave, is there after every crash.
+//! A simulated life of the server: clients change objects at random, the namespace key is rotated, reads and commits fail,
+//! the power goes. What was acknowledged, that is, whose reply was allowed to leave, is there after every crash.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use crate::base::{Field, Value};
 use crate::gate::open::open_seal;
 use crate::gate::{audit, verify};
 use crate::keep::Keep;
+use crate::keep::rotation::Step;
 use crate::registry::{Operation, ResultStatus, State, Tag, Version};
 use crate::store::{FaultPlan, Faults, Memory, Sequence, Store};
 
@@ -51,6 +52,8 @@ struct World {
     waiting: Vec<Change>,
     /// Entries of the audit that must be there: of changes.
     acknowledged: usize,
+    /// The newest version of the namespace key that was in force.
+    rotated: u32,
 }
 
 /// Opens a core over a store whose commits become durable by hand alone: opening waits for one of its own.
@@ -84,6 +87,7 @@ impl World {
             current: BTreeMap::new(),
             waiting: Vec::new(),
             acknowledged: 0,
+            rotated: 1,
         };
         world.calm(false);
         world
@@ -101,6 +105,27 @@ impl World {
             1 if self.dice.below(3) == 0 => self.crash(),
             _ => self.client(),
         }
+        self.rotate();
+    }
+
+    /// Sometimes a rotation of the namespace key begins, and one that runs goes on; it is cut off by every crash.
+    fn rotate(&mut self) {
+        if self.dice.below(30) == 0 {
+            let _ = self.house.core.rotate_namespace();
+        }
+        for _ in 0..self.dice.below(4) {
+            // What fails now is done later.
+            let _ = self.house.core.rotation_step(3);
+        }
+        self.rotated = self.rotated.max(self.house.core.keep().seal().version());
+    }
+
+    /// Ends a rotation that runs.
+    fn end_rotation(&mut self) {
+        while self.house.core.rotation_step(50).unwrap() != Step::Idle {
+            self.disk.inner().make_durable(Sequence(u64::MAX));
+        }
+        assert!(self.house.core.rotation().unwrap().is_none());
     }
 
     /// Some of what waits becomes durable; the replies leave.
@@ -218,8 +243,13 @@ impl World {
         }
         let called = format!("object {}", self.names);
         let known = Known { owner: client, name: called.clone(), state: State::PreActive, comment: None };
+        let has_it = |other: &Known| other.owner == client && other.name == called && other.state != State::Destroyed;
+        let taken = self.current.values().any(has_it);
         let payload = create(V, &[name(&called)]);
-        self.apply(client, Operation::Create, payload, |answer| (id_in(answer), known));
+        self.apply(client, Operation::Create, payload, |answer| {
+            assert!(!taken, "a name is given twice");
+            (id_in(answer), known)
+        });
     }
 
     /// What the server says it did is what the model does, and what it says it did not do is not done.
@@ -249,10 +279,13 @@ fn live(seed: u64) {
     }
     world.calm(true);
     world.compare();
+    world.end_rotation();
+    world.compare();
     world.disk.inner().make_durable(Sequence(u64::MAX));
     world.settle();
     world.crash();
     assert!(world.acknowledged > STEPS / 10, "the simulation did {} changes", world.acknowledged);
+    assert!(world.rotated > 1, "the namespace key was never rotated");
 }
 
 #[test]

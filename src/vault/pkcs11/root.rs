@@ -11,16 +11,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
+use cryptoki::object::{Attribute, ObjectHandle};
 
 use super::Hsm;
 use super::calls::Call;
 use super::canary::{CHECK_BYTES, Canary, CanaryKind};
 use super::error::{Fault, HsmError};
 use super::keyid::{Instance, KeyId, Part};
-use super::token::ClassKey;
+use super::token::{ClassKey, Desk};
 use super::wrap::{self, WrapMethod};
 use crate::base::{Entropy, KeyBytes};
-use crate::vault::root::{MAGIC, Root, RootError, read, replace, write_new};
+use crate::vault::root::{Advanced, MAGIC, Old, Renewal, Root, RootError, read, replace, write_new};
 
 const FORMAT: [u8; 2] = [b'H', 1];
 /// Format, method, version, length.
@@ -124,6 +125,14 @@ impl Pkcs11Root {
     pub fn method(&self) -> Option<WrapMethod> {
         let found = *self.method.lock().unwrap_or_else(PoisonError::into_inner);
         found.map(|(_, method)| method)
+    }
+
+    /// Writes what the root file is to say.
+    fn say(&self, file: &mut RootFile, next: RootFile) -> Result<(), RootError> {
+        replace(&self.path, &next.text())?;
+        self.version.store(next.version, SeqCst);
+        *file = next;
+        Ok(())
     }
 
     fn id(&self, version: u32) -> KeyId {
@@ -243,30 +252,50 @@ impl Root for Pkcs11Root {
         Wrapped::read(wrapped).map(|wrapped| wrapped.version)
     }
 
-    fn advance(&self) -> Result<u32, RootError> {
+    fn advance(&self, renewal: &Renewal) -> Result<Advanced, RootError> {
+        if !matches!(renewal, Renewal::Key) {
+            return Err(RootError::Unsupported("a root in an HSM is renewed with a new key"));
+        }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let next = RootFile { version: file.version + 1, canary: file.canary.clone() };
         make(&self.hsm, &next.canary, next.version)?;
-        replace(&self.path, &next.text())?;
-        self.version.store(next.version, SeqCst);
-        *file = next;
-        Ok(file.version)
+        self.say(&mut file, next)?;
+        Ok(Advanced { version: file.version, shares: Vec::new() })
     }
 
-    fn retire(&self, version: u32) -> Result<(), RootError> {
-        if version >= self.version() {
-            return Ok(());
+    /// A key that was made and never wrapped stays in the token; the next rotation takes it.
+    fn settle(&self, version: u32, old: Old) -> Result<(), RootError> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.version != version {
+            let settled = RootFile { version, canary: file.canary.clone() };
+            self.say(&mut file, settled)?;
         }
-        let id = self.id(version);
-        Ok(self.hsm.call("destroying an old root key", move |desk| {
-            for class in ClassKey::ALL {
-                if let Some(handle) = desk.key_if_any(class, &id)? {
-                    desk.forget(class, &id);
-                    desk.call(Call::Destroy, |session| session.destroy_object(handle))?;
+        let instance = file.canary.instance;
+        drop(file);
+        Ok(self.hsm.long("putting old root keys out of use", move |desk| {
+            for number in 1..version {
+                let id = KeyId::new(&instance, Part::Root(number));
+                for class in ClassKey::ALL {
+                    let Some(handle) = desk.key_if_any(class, &id)? else { continue };
+                    match old {
+                        Old::Destroy => {
+                            desk.forget(class, &id);
+                            desk.call(Call::Destroy, |session| session.destroy_object(handle))?;
+                        }
+                        Old::Deactivate => deactivate(desk, handle),
+                    }
                 }
             }
             Ok(())
         })?)
+    }
+}
+
+/// An old root key wraps nothing more. Some tokens do not let a key be changed; the server does not use it either way.
+fn deactivate(desk: &Desk<'_>, handle: ObjectHandle) {
+    let closed = [Attribute::Encrypt(false), Attribute::Wrap(false)];
+    if desk.call(Call::Attributes, |session| session.update_attributes(handle, &closed)).is_err() {
+        tracing::info!("the HSM does not let the use of an old root key be limited");
     }
 }
 

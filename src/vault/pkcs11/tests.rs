@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::base::{Entropy, EntropyFailed, KeyBytes};
-use crate::vault::root::{Root, RootError};
+use crate::vault::root::{Old, Renewal, Root, RootError};
 
 const MODULES: [&str; 4] = [
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -302,14 +302,15 @@ fn a_root_in_the_token_wraps_rotates_and_retires() {
             assert_eq!(root.unwrap(&first, b"n").unwrap().expose(), key.expose());
             assert!(matches!(root.unwrap(&first, b"m"), Err(RootError::Wrong)));
             assert_eq!(root.method(), Some(WrapMethod::GcmIvGiven));
-            assert_eq!(root.advance().unwrap(), 2);
+            assert_eq!(root.advance(&Renewal::Key).unwrap().version, 2);
             (first, root.wrap(&key, b"n").unwrap())
         };
         let root = bench.root();
         assert_eq!((root.version(), root.version_of(&first), root.version_of(&second)), (2, Some(1), Some(2)));
         assert!(root.unwrap(&first, b"n").is_ok() && root.unwrap(&second, b"n").is_ok());
-        root.retire(1).unwrap();
-        root.retire(2).unwrap();
+        root.settle(2, Old::Deactivate).unwrap();
+        assert!(root.unwrap(&first, b"n").is_ok(), "backups from before can still be opened");
+        root.settle(2, Old::Destroy).unwrap();
         assert!(root.unwrap(&first, b"n").is_err());
         assert!(root.unwrap(&second, b"n").is_ok(), "the version that wraps is never retired");
         assert!(Pkcs11Root::create(root.hsm(), Path::new(&bench.directory.join("root.key")), &Os).is_err());

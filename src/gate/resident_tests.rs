@@ -352,7 +352,7 @@ fn a_key_is_registered_into_the_vault() {
         bench.with_key(Operation::Encrypt, &kek, &mode(Mode::AESKeyWrapPadding, None), &[(Tag::Data, &raw)], &[]);
     let wrapped = sealed.bytes(0, Tag::Data).unwrap();
     for (material, wrapping) in [(&raw[..], false), (wrapped, true)] {
-        let keys = bench.vault.len();
+        let keys = bench.vault.count();
         let answer = bench.well(Operation::Register, |out| {
             out.enumeration(Tag::ObjectType, ObjectType::SymmetricKey.0);
             out.structure(Tag::Attributes, |out| attributes(out, Algorithm::AES, 128));
@@ -380,7 +380,7 @@ fn a_key_is_registered_into_the_vault() {
             });
         });
         let id = answer.text(0, Tag::UniqueIdentifier);
-        assert_eq!(bench.vault.len(), keys + 1);
+        assert_eq!(bench.vault.count(), keys + 1);
         assert_eq!(cut(&id), cut(&here));
         assert_eq!(bench.about(Operation::Get, &id).0.reason(0), Some(ResultReason::NotExtractable));
     }
@@ -390,10 +390,10 @@ fn a_key_is_registered_into_the_vault() {
 fn a_replacement_is_made_in_the_vault() {
     let bench = Bench::new();
     let old = bench.create(Algorithm::AES, 256, |_| {});
-    let keys = bench.vault.len();
+    let keys = bench.vault.count();
     let new = bench.well(Operation::ReKey, |out| out.text(Tag::UniqueIdentifier, &old));
     let new = new.text(0, Tag::UniqueIdentifier);
-    assert_eq!(bench.vault.len(), keys + 1);
+    assert_eq!(bench.vault.count(), keys + 1);
     let ecb = mode(Mode::ECB, None);
     let cut = |id: &str| {
         let answer = bench.with_key(Operation::Encrypt, id, &ecb, &[(Tag::Data, &[3; 16])], &[]);
@@ -401,9 +401,9 @@ fn a_replacement_is_made_in_the_vault() {
     };
     assert_ne!(cut(&old), cut(&new));
     let (private, public) = bench.pair(Algorithm::ECDSA, 256, Some(RecommendedCurve::P_256));
-    let keys = bench.vault.len();
+    let keys = bench.vault.count();
     let made = bench.well(Operation::ReKeyKeyPair, |out| out.text(Tag::PrivateKeyUniqueIdentifier, &private));
-    assert_eq!(bench.vault.len(), keys + 1);
+    assert_eq!(bench.vault.count(), keys + 1);
     let (new, half) = (made.text(0, Tag::PrivateKeyUniqueIdentifier), made.text(0, Tag::PublicKeyUniqueIdentifier));
     assert!(new != private && half != public);
     let parameters = hashed(HashingAlgorithm::SHA_256, None);

@@ -44,7 +44,7 @@ impl MemoryVault {
     }
 
     /// How many keys there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.keys.lock().unwrap().len()
     }
 

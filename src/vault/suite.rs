@@ -17,6 +17,9 @@ const SHA_256: HashingAlgorithm = HashingAlgorithm::SHA_256;
 /// A key that both sides know.
 const KEY: [u8; 32] = [0x42; 32];
 
+/// A cipher, the same for `symmetric` with IV and additional data, and lengths of data to try.
+type CipherCase<'a> = (BareCipher, Parameters, Option<&'a [u8]>, &'a [u8], &'a [usize]);
+
 struct Suite<'a> {
     vault: &'a dyn KeyVault,
     made: u8,
@@ -75,7 +78,7 @@ impl Suite<'_> {
         let gcm = |length| Parameters { tag_length: Some(length), ..of(BlockCipherMode::GCM) };
         let gcm_cipher = |tag_bytes| BareCipher::Gcm { iv: vec![9; 12], additional: b"aad".to_vec(), tag_bytes };
         let block = [9; 16];
-        let cases: [(BareCipher, Parameters, Option<&[u8]>, &[u8], &[usize]); 7] = [
+        let cases: [CipherCase<'_>; 7] = [
             (BareCipher::Ecb, of(BlockCipherMode::ECB), None, b"", &[16, 64]),
             (BareCipher::Cbc(block), of(BlockCipherMode::CBC), Some(&block), b"", &[16, 64]),
             (BareCipher::Ctr(block, 128), of(BlockCipherMode::CTR), Some(&block), b"", &[1, 16, 33]),

@@ -97,7 +97,7 @@ fn copy(from: &Path, to: &Path) {
         let target = to.join(path.file_name().unwrap());
         if path.is_dir() {
             copy(&path, &target);
-        } else if path.extension().is_none_or(|extension| extension != "ballast") {
+        } else if path.is_file() && path.extension().is_none_or(|extension| extension != "ballast") {
             fs::copy(&path, &target).unwrap();
         }
     }

@@ -1,7 +1,9 @@
 //! A backup as a store. It is filled, opened and looked through before it is confirmed: a restore that was cut off, or
 //! that came to anything but the store that was backed up, leaves a directory that no server opens.
 
-use std::io::Read;
+use std::fs;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::frames::Row;
@@ -27,6 +29,8 @@ pub struct Wanted<'a> {
     pub entropy: Arc<dyn Entropy>,
     /// A newer state of the same store: what is destroyed there stays destroyed.
     pub newer: Option<Arc<dyn Store>>,
+    /// The copy of the commit record outside the store. One that is there is of what was there before: it is removed.
+    pub witness: Option<PathBuf>,
     /// How far it is.
     pub progress: &'a mut dyn FnMut(Step, u64),
 }
@@ -80,6 +84,12 @@ pub fn restore(from: &mut dyn Read, key: &Key<'_>, mut wanted: Wanted<'_>) -> Re
     note(&keep, &summary, wanted.now_micros)?;
     let contents = inspect(&keep, &mut |objects| (wanted.progress)(Step::Open, objects))?;
     drop((keep, store));
+    if let Some(witness) = &wanted.witness {
+        match fs::remove_file(witness) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(BackupError::Io(error)),
+            _ => {}
+        }
+    }
     confirm_load(&dir)?;
     Ok(Restored { summary, contents, kept_destroyed })
 }

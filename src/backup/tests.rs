@@ -78,8 +78,14 @@ fn made(store: &dyn Store, seal: &Seal, recovery: Option<Recovery>, out: &mut dy
 
 fn restored(file: &[u8], key: &Key<'_>, dir: &Path) -> Result<Restored, BackupError> {
     let mut progress = |_: Step, _| ();
-    let wanted =
-        Wanted { options: options(dir), now_micros: 0, entropy: Arc::from(os()), newer: None, progress: &mut progress };
+    let wanted = Wanted {
+        options: options(dir),
+        now_micros: 0,
+        entropy: Arc::from(os()),
+        newer: None,
+        witness: None,
+        progress: &mut progress,
+    };
     restore(&mut &*file, key, wanted)
 }
 

@@ -28,7 +28,7 @@ tags! {
     0x420015 CertificateIssuer "Certificate Issuer" : [Structure] in V1_0, until V1_4;
     0x420016 CertificateIssuerAlternativeName "Certificate Issuer Alternative Name" : [TextString] in V1_0, until V1_4;
     0x420017 CertificateIssuerDistinguishedName "Certificate Issuer Distinguished Name" : [TextString] in V1_0, until V1_4;
-    0x420018 CertificateRequest "Certificate Request" : [Structure] in V1_0;
+    0x420018 CertificateRequest "Certificate Request" : [ByteString, Structure] in V1_0;
     0x420019 CertificateRequestType "Certificate Request Type" : [Enumeration] in V1_0;
     0x42001A CertificateSubject "Certificate Subject" : [Structure] in V1_0, until V1_4;
     0x42001B CertificateSubjectAlternativeName "Certificate Subject Alternative Name" : [TextString] in V1_0, until V1_4;

@@ -52,7 +52,13 @@ impl Opener {
         Ok((summary.map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?, from.bytes))
     }
 
-    fn fill(&self, file: &Path, options: SledOptions, newer: Option<Arc<dyn Store>>) -> Result<Restored, Failure> {
+    fn fill(
+        &self,
+        file: &Path,
+        options: SledOptions,
+        newer: Option<Arc<dyn Store>>,
+        witness: Option<PathBuf>,
+    ) -> Result<Restored, Failure> {
         let (header, _) = Header::read(&mut open(file)?).map_err(fail)?;
         let bar = bar("Writing", header.pieces);
         let mut from = open(file)?;
@@ -62,6 +68,7 @@ impl Opener {
             now_micros: (OffsetDateTime::now_utc().unix_timestamp_nanos() / 1000) as i64,
             entropy: Arc::from(entropy()),
             newer,
+            witness,
             progress: &mut progress,
         };
         let restored = fill(&mut from, &self.key(), wanted).map_err(fail);
@@ -94,7 +101,7 @@ pub fn drill(file: &Path, scratch: Option<&Path>, opening: &Opening) -> Result<(
     let opener = Opener::new(opening)?;
     let scratch = Scratch::new(scratch)?;
     let options = SledOptions { ballast_bytes: 0, free_bytes_min: 0, ..SledOptions::new(&scratch.0) };
-    let restored = opener.fill(file, options, None)?;
+    let restored = opener.fill(file, options, None, None)?;
     let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     let mut report = report(&restored.summary, bytes, begun);
     add(&mut report, &restored);
@@ -137,7 +144,7 @@ pub fn restore(arguments: &RestoreArguments) -> Result<(), Failure> {
         tell(arguments.opening.json, &words, &report);
         return Ok(());
     }
-    let restored = opener.fill(&arguments.from, options, newer)?;
+    let restored = opener.fill(&arguments.from, options, newer, Some(opener.config.store.witness.clone()))?;
     let mut report = report(&restored.summary, bytes, begun);
     add(&mut report, &restored);
     let later = match (&arguments.destroyed_in, restored.kept_destroyed) {

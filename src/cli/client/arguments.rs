@@ -145,7 +145,7 @@ pub enum ClientVerb {
     },
     /// Have a public key certified by a certification authority that the server keeps.
     #[command(
-        after_help = "Examples:\n  keyhaven client --data keyhaven-data certify --request server.csr --out server.pem\n  keyhaven client --data keyhaven-data certify 42 --subject 'CN=server,O=Example' --alternative-name DNS:server.example"
+        after_help = "Example:\n  keyhaven client --data keyhaven-data certify --request server.csr --out server.pem\n  keyhaven client --data keyhaven-data certify 42 --subject 'CN=server,O=Example' --alternative-name DNS:server.example"
     )]
     Certify(Box<Certify>),
     /// Ask whether certificates form a valid chain; exits with 1 if the server does not call it valid.

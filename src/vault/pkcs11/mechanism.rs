@@ -74,13 +74,19 @@ pub(super) fn carries(cipher: &Cipher) -> Option<KeyWrap> {
     }
 }
 
-/// Refuses what tokens have and do wrong: SoftHSM 2.6 wraps up to 8 bytes otherwise than RFC 5649 §4.1 says, so that
-/// nothing else could unwrap them.
-pub(super) fn offered(cipher: &Cipher, short: bool) -> std::result::Result<(), VaultError> {
+/// What tokens have and do wrong, if anything has to be padded: SoftHSM 2.6 makes zeros that are added for good a part of
+/// the key, and wraps up to 8 bytes otherwise than RFC 5649 §4.1 says.
+pub(super) const PADS: &str = "AES key wrap with padding of other than 16, 24, 32, … bytes";
+
+/// Whether key wrap with padding has nothing to add.
+pub(super) fn is_whole(bytes: usize) -> bool {
+    bytes > 8 && bytes.is_multiple_of(8)
+}
+
+/// Refuses what tokens do wrong.
+pub(super) fn offered(cipher: &Cipher, whole: bool) -> std::result::Result<(), VaultError> {
     match cipher {
-        Cipher::Aes(BareCipher::KeyWrapPad) if short => {
-            Err(VaultError::NotSupported("AES key wrap with padding of 8 bytes or less"))
-        }
+        Cipher::Aes(BareCipher::KeyWrapPad) if !whole => Err(VaultError::NotSupported(PADS)),
         _ => Ok(()),
     }
 }

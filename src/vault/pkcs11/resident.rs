@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use cryptoki::error::RvError;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::elliptic_curve::{EcKdf, Ecdh1DeriveParams};
-use cryptoki::object::{Attribute, KeyType, ObjectClass};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
 use super::Hsm;
@@ -21,10 +21,7 @@ use super::token::{ClassKey, Desk};
 use super::wrap::{self, keep_if_locked_in};
 use crate::base::KeyBytes;
 use crate::crypto::ec::EcPublicKey;
-use crate::vault::{Generated, KeyVault, Output, ResidentKind, ResidentSpec, Task, VaultError};
-
-/// A half block: key wrap with padding treats what is no longer in a way of its own (RFC 5649 §4.1).
-const SHORT_BYTES: usize = 8;
+use crate::vault::{Generated, KeyVault, KeyWrap, Output, ResidentKind, ResidentSpec, Task, VaultError};
 
 /// The keys of clients in a token.
 #[derive(Debug)]
@@ -115,7 +112,7 @@ impl KeyVault for Resident {
         let key = key.clone();
         match task {
             Task::Encrypt(cipher, data) => {
-                mechanism::offered(cipher, data.len() <= SHORT_BYTES)?;
+                mechanism::offered(cipher, mechanism::is_whole(data.len()))?;
                 let ((class, _), name) = (mechanism::classes(cipher), mechanism::cipher_name(cipher));
                 let (cipher, data) = (cipher.clone(), KeyBytes::copy_from(data));
                 let out = self.call("encrypting", name, move |desk| {
@@ -133,7 +130,7 @@ impl KeyVault for Resident {
                 Ok(Output::Bytes(KeyBytes::new(out)))
             }
             Task::Decrypt(cipher, data) => {
-                mechanism::offered(cipher, data.len() <= 2 * SHORT_BYTES)?;
+                mechanism::offered(cipher, data.len() > 16)?;
                 let ((_, class), name) = (mechanism::classes(cipher), mechanism::cipher_name(cipher));
                 let (cipher, data) = (cipher.clone(), data.to_vec());
                 let out = self.call("decrypting", name, move |desk| {
@@ -196,6 +193,9 @@ impl KeyVault for Resident {
                         Some(target) => target,
                         None => desk.key(ClassKey::Private, &wrapped)?,
                     };
+                    if way == KeyWrap::Padded && !value_bytes(desk, target)?.is_some_and(mechanism::is_whole) {
+                        return Err(HsmError::Lacks(mechanism::PADS.into()).into());
+                    }
                     desk.call(Call::Wrap, |session| session.wrap_key(&mechanism::key_wrap(way), handle, target))
                 })?;
                 Ok(Output::Bytes(KeyBytes::new(out)))
@@ -266,6 +266,15 @@ impl KeyVault for Resident {
         self.keys.store(ids.len(), SeqCst);
         Ok(ids)
     }
+}
+
+/// How long a secret key is, if the token says so; nothing for a private key.
+fn value_bytes(desk: &Desk<'_>, key: ObjectHandle) -> Result<Option<usize>, Fault> {
+    let read = desk.call(Call::Attributes, |session| session.get_attributes(key, &[AttributeType::ValueLen]))?;
+    Ok(read.iter().find_map(|one| match one {
+        Attribute::ValueLen(bytes) => usize::try_from(**bytes).ok(),
+        _ => None,
+    }))
 }
 
 /// The type of a secret key, and its length in bits.

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Builder;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -27,8 +27,20 @@ type Seed = Zeroizing<[u8; SEED_BYTES]>;
 /// Randomness that the operating system and an HSM make together.
 pub struct HsmEntropy {
     drbg: Arc<Mutex<HmacDrbg>>,
-    /// Ends the thread when it is dropped.
-    _stop: Sender<()>,
+    /// The thread, and what ends it when it is dropped.
+    seeding: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Drop for HsmEntropy {
+    fn drop(&mut self) {
+        // The thread may be the last that has the token open, and the process must not end while it closes it.
+        if let Some((stop, thread)) = self.seeding.take() {
+            drop(stop);
+            if thread.join().is_err() {
+                tracing::error!("the thread that seeds from the HSM panicked");
+            }
+        }
+    }
 }
 
 impl fmt::Debug for HsmEntropy {
@@ -57,8 +69,8 @@ impl HsmEntropy {
             }
         };
         let thread = Builder::new().name("hsm-seed".into()).spawn(seed);
-        thread.map_err(|error| HsmError::Configuration(format!("cannot start a thread: {error}")))?;
-        Ok(Self { drbg, _stop: stop })
+        let thread = thread.map_err(|error| HsmError::Configuration(format!("cannot start a thread: {error}")))?;
+        Ok(Self { drbg, seeding: Some((stop, thread)) })
     }
 }
 

@@ -108,6 +108,8 @@ impl Token {
             release(&module);
             configuration(format!("cannot load the PKCS#11 module {}: {error}", module.display()))
         })?;
+        // A module that was unloaded while the process ends, or while a call hangs in it, takes the process with it: it stays.
+        std::mem::forget(context.clone());
         let link = Link {
             context,
             slot: None,

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aws_lc_rs::{digest, hmac};
@@ -84,12 +85,22 @@ pub struct Peer {
     pub may_turn: bool,
     /// The messages for the client, once it has taken the server role.
     pub turned: OnceLock<Arc<Outbox>>,
+    /// One more than the commit up to which the certificate is known not to be replaced; zero before it was looked up.
+    pub(super) vouched: AtomicU64,
 }
 
 impl Peer {
     /// A peer at the other end of a connection.
     pub fn new(address: String, caller: Caller) -> Self {
-        Self { address, certificate: None, caller, kind: Kind::Operation, may_turn: true, turned: OnceLock::new() }
+        Self {
+            address,
+            certificate: None,
+            caller,
+            kind: Kind::Operation,
+            may_turn: true,
+            turned: OnceLock::new(),
+            vouched: AtomicU64::new(0),
+        }
     }
 
     /// The server itself, which may do what an operator may. No connection has it.

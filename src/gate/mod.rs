@@ -376,12 +376,7 @@ impl Core {
     /// What is settled before the first item: extensions that must be understood, and who is asking.
     fn prepare(&self, request: &Request<'_>, peer: &Peer, now: (Date, i64), may_block: bool) -> Result<Prepared> {
         let keep = &self.services.keep;
-        if let Some(certificate) = &peer.certificate
-            && is_replaced(keep, certificate)?
-        {
-            let words = "this certificate was replaced by Re-Provision; connect with the new one";
-            return Err(Error::new(ResultReason::AuthenticationNotSuccessful, words));
-        }
+        self.vouch(peer)?;
         batch::refuse_critical_extensions(request)?;
         let mut named = Named::default();
         if let Some(authentication) = &request.header.authentication {
@@ -404,6 +399,22 @@ impl Core {
         let mut caller = caller.unwrap_or_else(|| peer.caller.clone());
         self.find_groups(&mut caller, now.0)?;
         Ok(Prepared { caller, by_certificate, session, spent, server_hash })
+    }
+
+    /// Refuses a certificate that was replaced. It is looked up once for all that the store was told since.
+    fn vouch(&self, peer: &Peer) -> Result<()> {
+        let keep = &self.services.keep;
+        let Some(certificate) = &peer.certificate else { return Ok(()) };
+        let latest = keep.store().latest().0 + 1;
+        if peer.vouched.load(Ordering::Relaxed) == latest {
+            return Ok(());
+        }
+        if is_replaced(keep, certificate)? {
+            let words = "this certificate was replaced by Re-Provision; connect with the new one";
+            return Err(Error::new(ResultReason::AuthenticationNotSuccessful, words));
+        }
+        peer.vouched.store(latest, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Puts the caller into its groups, if the policy wants to know them.

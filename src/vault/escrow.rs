@@ -7,7 +7,7 @@ use std::path::Path;
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use super::root::{Root, RootError, SoftRoot, read, replace, write_new};
+use super::root::{ESCROW, Root, RootError, SoftRoot, read, replace, write_new};
 use super::shares::{self, Collector};
 use crate::base::{Entropy, KeyBytes};
 use crate::crypto::CryptoError;
@@ -123,7 +123,7 @@ pub fn to_shares(
     }
     let sealed = opened.ok_or(RootError::Wrong)?.wrap(&encode(keys), PURPOSE)?;
     let facts = read(path)?;
-    replace(path, &format!("{}{}\n", *facts, Base64::encode_string(&sealed)))?;
+    replace(path, &format!("{}{ESCROW}{}\n", *facts, Base64::encode_string(&sealed)))?;
     Ok(shares)
 }
 
@@ -134,7 +134,8 @@ pub fn to_shares(
 pub fn from_shares(path: &Path, opened: &SoftRoot) -> Result<Vec<Named>, RootError> {
     let text = read(path)?;
     let fault = || RootError::Format(path.into(), "it is not an escrow file for shares");
-    let sealed = text.lines().nth(2).and_then(|line| Base64::decode_vec(line).ok()).ok_or_else(fault)?;
+    let sealed = text.lines().find_map(|line| line.strip_prefix(ESCROW));
+    let sealed = sealed.and_then(|line| Base64::decode_vec(line).ok()).ok_or_else(fault)?;
     decode(&opened.unwrap(&sealed, PURPOSE)?).ok_or(RootError::Wrong)
 }
 

@@ -19,6 +19,8 @@ use super::pkcs11::HsmError;
 use super::shares;
 use crate::base::{Entropy, EntropyFailed, KeyBytes, Pin};
 
+/// Begins the line of an escrow file for shares that holds what is put by; the rest of the file describes a root.
+pub(super) const ESCROW: &str = "escrow ";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
@@ -258,7 +260,7 @@ impl SoftRoot {
         second_line(path, &text)?;
         let fault = || RootError::Format(path.into(), "the lines are not a version and 32 bytes in base64");
         let mut keys: Vec<Version> = Vec::new();
-        for line in text.lines().skip(1) {
+        for line in text.lines().skip(1).filter(|line| !line.starts_with(ESCROW)) {
             let (number, key) = line.split_once(' ').unwrap_or(("1", line));
             let number = number.parse().map_err(|_| fault())?;
             let rising = keys.last().is_none_or(|before| before.number < number);

@@ -85,7 +85,7 @@ impl Suite<'_> {
             (gcm_cipher(16), gcm(16), Some(&[9; 12]), b"aad", &[0, 1, 33]),
             (gcm_cipher(12), gcm(12), Some(&[9; 12]), b"aad", &[33]),
             (BareCipher::KeyWrap, of(BlockCipherMode::NISTKeyWrap), None, b"", &[16, 32, 40]),
-            (BareCipher::KeyWrapPad, of(BlockCipherMode::AESKeyWrapPadding), None, b"", &[16, 32, 40]),
+            (BareCipher::KeyWrapPad, of(BlockCipherMode::AESKeyWrapPadding), None, b"", &[16, 32, 40, 33]),
         ];
         for (cipher, parameters, iv, additional, lengths) in cases {
             let cipher = Cipher::Aes(cipher);

@@ -260,7 +260,7 @@ impl SoftRoot {
         second_line(path, &text)?;
         let fault = || RootError::Format(path.into(), "the lines are not a version and 32 bytes in base64");
         let mut keys: Vec<Version> = Vec::new();
-        for line in text.lines().skip(1).filter(|line| !line.starts_with(ESCROW)) {
+        for line in text.lines().skip(1) {
             let (number, key) = line.split_once(' ').unwrap_or(("1", line));
             let number = number.parse().map_err(|_| fault())?;
             let rising = keys.last().is_none_or(|before| before.number < number);
@@ -344,7 +344,7 @@ fn derive(facts: &str, passphrase: &Pin) -> Result<Option<KeyBytes>, RootError> 
 /// The lines of a root file after its first: number and facts of each version, rising. The first release wrote no number.
 pub(super) fn versions(text: &str, fields: usize) -> Option<Vec<(u32, String)>> {
     let mut versions: Vec<(u32, String)> = Vec::new();
-    for line in text.lines().skip(1) {
+    for line in text.lines().skip(1).filter(|line| !line.starts_with(ESCROW)) {
         let (number, facts) = match line.split_whitespace().count() {
             count if count == fields => (1, line),
             count if count == fields + 1 => {

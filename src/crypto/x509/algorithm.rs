@@ -8,7 +8,7 @@ use x509_parser::x509::AlgorithmIdentifier;
 use super::write::{SEQUENCE, oid, tlv};
 use crate::crypto::digest_info::hash_of_oid;
 use crate::crypto::ec::EcCurve;
-use crate::crypto::keys::{Input, PrivateKey, PublicKey};
+use crate::crypto::keys::{Input, PublicKey};
 use crate::crypto::operations::AsymmetricParameters;
 use crate::crypto::{CryptoError, Result};
 use crate::registry::{DigitalSignatureAlgorithm as S, HashingAlgorithm as H, PaddingMethod};
@@ -126,11 +126,11 @@ fn pss(algorithm: &AlgorithmIdentifier<'_>) -> Result<AsymmetricParameters<'stat
 
 /// The AlgorithmIdentifier with which a key signs certificates, and its parameters: PKCS#1 v1.5 with SHA-256 for RSA,
 /// which every reader knows; the hash of the curve's length for ECDSA.
-pub(super) fn of_signer(key: &PrivateKey) -> Result<(Vec<u8>, AsymmetricParameters<'static>)> {
+pub(super) fn of_signer(key: &PublicKey) -> Result<(Vec<u8>, AsymmetricParameters<'static>)> {
     let (signature, null) = match key {
-        PrivateKey::Rsa(_) => (S::SHA_256WithRSAEncryption, true),
-        PrivateKey::Dsa(_) => (S::DSAWithSHA256, false),
-        PrivateKey::Ec(key) => match key.public().curve() {
+        PublicKey::Rsa(_) => (S::SHA_256WithRSAEncryption, true),
+        PublicKey::Dsa(_) => (S::DSAWithSHA256, false),
+        PublicKey::Ec(key) => match key.curve() {
             EcCurve::P224 | EcCurve::P256 | EcCurve::Secp256k1 | EcCurve::BrainpoolP256r1 => {
                 (S::ECDSAWithSHA256, false)
             }
@@ -138,7 +138,7 @@ pub(super) fn of_signer(key: &PrivateKey) -> Result<(Vec<u8>, AsymmetricParamete
             EcCurve::P521 => (S::ECDSAWithSHA512, false),
         },
         key => {
-            let name = named(&key.public()).ok_or(CryptoError::BadKey("this algorithm cannot sign"))?;
+            let name = named(key).ok_or(CryptoError::BadKey("this algorithm cannot sign"))?;
             return Ok((tlv(SEQUENCE, &[&oid(name)]), AsymmetricParameters::default()));
         }
     };

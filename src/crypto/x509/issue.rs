@@ -9,7 +9,8 @@ use super::name::Name;
 use super::write::{BIT_STRING, BOOLEAN, OCTET_STRING, SEQUENCE, bit_string, integer, oid, time, tlv};
 use crate::base::Date;
 use crate::crypto::digest_info::digest;
-use crate::crypto::keys::{Input, PrivateKey};
+use crate::crypto::keys::{Input, PrivateKey, PublicKey};
+use crate::crypto::operations::AsymmetricParameters;
 use crate::crypto::rsa::SoftwareRsa;
 use crate::crypto::{CryptoError, Result};
 use crate::registry::HashingAlgorithm;
@@ -69,27 +70,51 @@ pub struct CertificateSpec<'a> {
 
 /// Makes a certificate; DER.
 pub fn issue(spec: &CertificateSpec<'_>, authority: Authority<'_>) -> Result<Vec<u8>> {
+    let unsigned = unsigned(spec, &authority.key.public(), authority.certificate)?;
+    let message = Input::Message(&unsigned.message);
+    let signature = authority.key.sign(&unsigned.parameters, message, authority.software)?;
+    Ok(unsigned.signed(&signature))
+}
+
+/// A certificate that is still to be signed, by a key that may be elsewhere.
+pub struct Unsigned {
+    /// What is signed.
+    pub message: Vec<u8>,
+    /// How it is signed.
+    pub parameters: AsymmetricParameters<'static>,
+    algorithm: Vec<u8>,
+}
+
+impl Unsigned {
+    /// The certificate; DER.
+    pub fn signed(&self, signature: &[u8]) -> Vec<u8> {
+        tlv(SEQUENCE, &[&self.message, &self.algorithm, &bit_string(signature)])
+    }
+}
+
+/// A certificate that the private half of `signer` is to sign; `authority` is its certificate, absent for one that signs
+/// itself.
+pub fn unsigned(spec: &CertificateSpec<'_>, signer: &PublicKey, authority: Option<&Certificate>) -> Result<Unsigned> {
     const VERSION_3: [u8; 5] = [0xA0, 3, 2, 1, 2];
     if spec.not_after < spec.not_before {
         return Err(CryptoError::BadParameters("validity ends before it begins"));
     }
-    let (signature_algorithm, parameters) = algorithm::of_signer(authority.key)?;
-    let issuer = authority.certificate.map_or(spec.subject, |certificate| &certificate.subject);
-    let signed_part = tlv(
+    let (algorithm, parameters) = algorithm::of_signer(signer)?;
+    let issuer = authority.map_or(spec.subject, |certificate| &certificate.subject);
+    let message = tlv(
         SEQUENCE,
         &[
             &VERSION_3,
             &serial(spec.serial)?,
-            &signature_algorithm,
+            &algorithm,
             issuer.der(),
             &tlv(SEQUENCE, &[&time(spec.not_before)?, &time(spec.not_after)?]),
             spec.subject.der(),
             spec.public_key_info,
-            &tlv(0xA3, &[&extensions(spec, authority.certificate)?]),
+            &tlv(0xA3, &[&extensions(spec, authority)?]),
         ],
     );
-    let signature = authority.key.sign(&parameters, Input::Message(&signed_part), authority.software)?;
-    Ok(tlv(SEQUENCE, &[&signed_part, &signature_algorithm, &bit_string(&signature)]))
+    Ok(Unsigned { message, parameters, algorithm })
 }
 
 fn serial(given: Option<&[u8]>) -> Result<Vec<u8>> {

@@ -16,7 +16,7 @@ mod write;
 pub use alternative::AlternativeName;
 pub use certificate::{Certificate, certificate_pem};
 pub use chain::{CHAIN_MAX, Verdict, validate};
-pub use issue::{Authority, CertificateSpec, KeyUsage, issue};
+pub use issue::{Authority, CertificateSpec, KeyUsage, Unsigned, issue, unsigned};
 pub use name::{Name, NamePart};
 pub use request::Request;
 

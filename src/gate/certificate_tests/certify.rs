@@ -1,10 +1,13 @@
 //! Certify: what is certified, by whom, and what it says.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::crypto::x509::KeyUsage;
 use crate::model::attr;
 use crate::model::values::{UsageLimits, X509CertificateSubject};
-use crate::registry::{KeyFormatType, ObjectType, ResultReason as R, State, UsageLimitsUnit};
+use crate::registry::{KeyFormatType, ObjectType, ProtectionLevel, ResultReason as R, State, UsageLimitsUnit};
+use crate::vault::memory::MemoryVault;
 
 const PKCS_10: CertificateRequestType = CertificateRequestType::PKCS_10;
 
@@ -288,6 +291,24 @@ fn a_root_is_signed_by_its_own_key_alone() {
         assert_eq!(ask.send(&server, V, Operation::Certify).reason(0), Some(R::InvalidField));
     }
     Ask { id: &pair.public, attributes: &attributes, ..Ask::default() }.made(&server, V, Operation::Certify);
+}
+
+#[test]
+fn an_authority_whose_key_is_in_the_vault_signs_there() {
+    let vault = Arc::new(MemoryVault::default());
+    let server = TestServer::with_vault(vault.clone());
+    let high = (Tag::ProtectionLevel, ProtectionLevel::High.into_value());
+    for (algorithm, subject) in [(EC, "ec"), ((Algorithm::RSA, 2048), "rsa")] {
+        let pair = pair_with(&server, algorithm, (Mask::CertificateSign, Mask::Verify), std::slice::from_ref(&high));
+        let authority = root_of(&server, &pair, subject);
+        let (csr, _) = request("leaf", &[]);
+        let issuer = [link(Tag::CertificateLink, &authority)];
+        let before = vault.calls();
+        let ask = Ask { request: Some((PKCS_10, &csr)), attributes: &issuer, ..Ask::default() };
+        let leaf = got(&server, &ask.made(&server, V, Operation::Certify));
+        assert_eq!(vault.calls(), before + 1, "one signature");
+        assert_eq!(judged(&server, V, &[leaf.der()], &[&authority], None), ValidityIndicator::Valid, "{algorithm:?}");
+    }
 }
 
 #[test]

@@ -67,12 +67,23 @@ struct Pair {
 
 /// A new pair of `alice` that is Active.
 fn pair(server: &TestServer, algorithm: (Algorithm, i32), private: Mask, public: Mask) -> Pair {
+    pair_with(server, algorithm, (private, public), &[])
+}
+
+/// The same with more attributes.
+fn pair_with(
+    server: &TestServer,
+    algorithm: (Algorithm, i32),
+    (private, public): (Mask, Mask),
+    more: &[Given],
+) -> Pair {
     let answer = server.ask(V, Operation::CreateKeyPair, |out| {
-        let common = [
+        let usual = [
             (Tag::CryptographicAlgorithm, algorithm.0.into_value()),
             (Tag::CryptographicLength, Value::Integer(algorithm.1)),
             date(Tag::ActivationDate, START),
         ];
+        let common = [&usual[..], more].concat();
         write_attributes(out, V, (Tag::CommonTemplateAttribute, Tag::CommonAttributes), &common);
         write_attributes(out, V, (Tag::Attributes, Tag::PrivateKeyAttributes), &[mask(private)]);
         write_attributes(out, V, (Tag::Attributes, Tag::PublicKeyAttributes), &[mask(public)]);
@@ -135,6 +146,12 @@ impl Ask<'_> {
 /// An authority that signs itself: its pair and its certificate, which is Active.
 fn root(server: &TestServer, algorithm: (Algorithm, i32), subject: &str) -> (Pair, String) {
     let pair = pair(server, algorithm, Mask::CertificateSign, Mask::Verify);
+    let id = root_of(server, &pair, subject);
+    (pair, id)
+}
+
+/// The certificate of an authority that signs itself.
+fn root_of(server: &TestServer, pair: &Pair, subject: &str) -> String {
     let attributes = [
         x509(),
         self_signed(),
@@ -143,8 +160,7 @@ fn root(server: &TestServer, algorithm: (Algorithm, i32), subject: &str) -> (Pai
         date(Tag::ActivationDate, START),
     ];
     let ask = Ask { id: &pair.public, attributes: &attributes, ..Ask::default() };
-    let id = ask.made(server, V, Operation::Certify);
-    (pair, id)
+    ask.made(server, V, Operation::Certify)
 }
 
 fn ec_root(server: &TestServer) -> String {

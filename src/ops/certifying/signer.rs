@@ -11,8 +11,8 @@ use super::terms::is_valid_at;
 use super::{certifiable, is_same};
 use crate::base::{Error, Result};
 use crate::crypto::CryptoError;
-use crate::crypto::keys::PrivateKey;
-use crate::crypto::x509::{Authority, Certificate, CertificateSpec, KeyUsage, issue};
+use crate::crypto::keys::{Input, PublicKey};
+use crate::crypto::x509::{Certificate, CertificateSpec, KeyUsage, unsigned};
 use crate::model::lifecycle::effective_state;
 use crate::model::right::Right;
 use crate::model::usage::{AfterLife, Use, may_use};
@@ -21,7 +21,7 @@ use crate::ops::certificate;
 use crate::ops::fresh::asks;
 use crate::ops::pkcs12::follow;
 use crate::ops::streams::Part;
-use crate::ops::using::{Key, Using, software};
+use crate::ops::using::{Key, Using};
 use crate::ops::{Cx, Object};
 use crate::proto::id::IdRef;
 use crate::registry::{ObjectType, ResultReason, State, Tag};
@@ -34,7 +34,13 @@ pub struct Signer {
     /// The authority: its object and its certificate. None for a certificate that signs itself.
     pub authority: Option<(Box<str>, Certificate)>,
     using: Using,
-    key: PrivateKey,
+    pair: Pair,
+}
+
+/// The key that signs, here or in the HSM, and its public half.
+struct Pair {
+    key: Key,
+    public: PublicKey,
 }
 
 /// The certificate that is renewed.
@@ -77,13 +83,14 @@ impl Signer {
     /// Signs and counts the use.
     pub fn sign(&mut self, cx: &mut Cx<'_>, spec: &CertificateSpec<'_>) -> Result<Vec<u8>> {
         let certificate = self.authority.as_ref().map(|(_, certificate)| certificate);
-        let authority = Authority { key: &self.key, certificate, software: software(cx) };
-        let der = issue(spec, authority).map_err(|error| match error {
+        let unsigned = unsigned(spec, &self.pair.public, certificate).map_err(|error| match error {
             CryptoError::BadParameters(_) | CryptoError::BadKey(_) => {
                 Error::from(error).with_reason(ResultReason::InvalidField)
             }
             other => other.into(),
         })?;
+        let signature = self.pair.key.sign(cx, &unsigned.parameters, Input::Message(&unsigned.message))?;
+        let der = unsigned.signed(&signature);
         self.using.charge(cx, der.len(), Part::Whole)?;
         Ok(der)
     }
@@ -94,11 +101,11 @@ impl Signer {
         let link = only(&public.attributes, attr::PRIVATE_KEY_LINK)?;
         let link = link.ok_or_else(|| Error::invalid_field(UNLINKED))?;
         let certified = certifiable(cx, public)?;
-        let (using, key) = private_key(cx, &link)?;
-        if !is_same(&certified, &key.public())? {
+        let (using, pair) = private_key(cx, &link)?;
+        if !is_same(&certified, &pair.public)? {
             return Err(Error::invalid_field("the Private Key Link of the public key leads to a key of another pair"));
         }
-        Ok(Self { authority: None, using, key })
+        Ok(Self { authority: None, using, pair })
     }
 
     fn of_link(cx: &mut Cx<'_>, link: &Target) -> Result<Self> {
@@ -114,12 +121,12 @@ impl Signer {
             (own, _) => own,
         };
         let link = link.ok_or_else(|| unfit("no link leads from the issuer's certificate to its private key"))?;
-        let (using, key) = private_key(cx, &link)?;
-        let own = certificate.public_key.as_ref().map(|own| is_same(own, &key.public())).transpose()?;
+        let (using, pair) = private_key(cx, &link)?;
+        let own = certificate.public_key.as_ref().map(|own| is_same(own, &pair.public)).transpose()?;
         if own != Some(true) {
             return Err(unfit("the private key that the links lead to is not that of the issuer's certificate"));
         }
-        Ok(Self { authority: Some((object.id.clone(), certificate)), using, key })
+        Ok(Self { authority: Some((object.id.clone(), certificate)), using, pair })
     }
 
     fn only_one(cx: &mut Cx<'_>) -> Result<Self> {
@@ -186,13 +193,22 @@ fn signing_certificate(cx: &mut Cx<'_>, object: &Object) -> Result<Certificate> 
 }
 
 /// The private key, which must be permitted to sign certificates: state, dates, usage mask, limits.
-fn private_key(cx: &mut Cx<'_>, link: &Target) -> Result<(Using, PrivateKey)> {
+fn private_key(cx: &mut Cx<'_>, link: &Target) -> Result<(Using, Pair)> {
     let id = follow(cx, link, Right::Use)?.id.clone();
     let using = Using::new(cx, Some(IdRef::Id(&id)), None, Part::Whole, Use::CertificateSign)?;
-    match using.key(cx)? {
-        Key::Private(key) => Ok((using, key)),
-        _ => using.wrong_key(),
-    }
+    let key = using.key(cx)?;
+    let public = match &key {
+        Key::Private(key) => key.public(),
+        // The public half of a key in the HSM is here.
+        Key::Token(_) => {
+            let link = only(&using.object.attributes, attr::PUBLIC_KEY_LINK)?;
+            let link = link.ok_or_else(|| unfit("no link leads from the private key to its public key"))?;
+            let public = follow(cx, &link, Right::Use)?;
+            certifiable(cx, &public)?
+        }
+        Key::Secret(_) | Key::Public(_) => return using.wrong_key(),
+    };
+    Ok((using, Pair { key, public }))
 }
 
 /// The only value of a link.

@@ -326,7 +326,7 @@ fn a_token_is_a_vault() {
         let lacking = crate::vault::suite::run(&vault);
         assert_eq!(hsm.generation(), generation, "what the client gets wrong does not start the module anew");
         // What SoftHSM2 2.6 has not, and says so.
-        let wanted = [super::mechanism::PADS, "RSA-OAEP with these hashes and label"];
+        let wanted = [mechanism::PADS, "RSA-OAEP with these hashes and label"];
         assert_eq!(lacking, wanted);
     });
 }

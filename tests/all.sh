@@ -11,11 +11,13 @@ target=${CARGO_TARGET_DIR:-$root/target}
 export CARGO_TARGET_DIR=$target
 mkdir -p "$target"
 
-# Tools of the system: a C compiler for aws-lc-rs, the venv module for PyKMIP. Packages are installed only as root.
+# Tools of the system: a C compiler for aws-lc-rs, the venv module for PyKMIP, an HSM in software, OpenSSL to compare
+# with. Packages are installed only as root.
 packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
 command -v softhsm2-util >/dev/null || packages+=(softhsm2)
+command -v openssl >/dev/null || packages+=(openssl)
 if [ "${#packages[@]}" -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt-get update --quiet

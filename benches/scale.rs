@@ -18,12 +18,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use keyhaven::base::{Buffer, Limits, Pin};
+use keyhaven::crypto::random::SystemEntropy;
 use keyhaven::gate::identity::{Identity, Passwords, Peer, Rule};
 use keyhaven::gate::policy::Ownership;
 use keyhaven::gate::{Core, Outcome, Parts};
 use keyhaven::model::right::Caller;
 use keyhaven::ops::Settings;
-use keyhaven::serve::{SystemClock, SystemEntropy};
+use keyhaven::serve::SystemClock;
 use keyhaven::store::{Sled, SledOptions};
 use keyhaven::vault::NoVault;
 use keyhaven::vault::root::SoftRoot;

@@ -68,7 +68,7 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let root = SoftRoot::from_key("fuzz", &KeyBytes::new(vec![7; 32]), Box::new(SystemEntropy::default()));
+        let root = SoftRoot::from_key("fuzz", &KeyBytes::new(vec![7; 32]), Box::new(SystemEntropy));
         let core = Core::open(Parts {
             store: Arc::new(Memory::new()),
             root: Arc::new(root.expect("32 bytes are a root")),

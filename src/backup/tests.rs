@@ -25,7 +25,7 @@ type State = BTreeMap<Vec<u8>, (Sequence, Vec<u8>)>;
 type History = Mutex<BTreeMap<Sequence, Vec<Write>>>;
 
 fn os() -> Box<dyn Entropy> {
-    Box::new(SystemEntropy::default())
+    Box::new(SystemEntropy)
 }
 
 fn root(byte: u8) -> SoftRoot {

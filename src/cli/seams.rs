@@ -11,22 +11,14 @@ use super::config::{Config, HsmSettings, RootKind};
 use super::failure::Failure;
 use super::files;
 use super::passphrase::{ask, passphrase, pin};
-use crate::base::{Entropy, EntropyFailed};
+use crate::base::Entropy;
+use crate::crypto::random::SystemEntropy;
 use crate::gate::open::open_seal;
 use crate::keep::Keep;
 use crate::store::{Sled, SledOptions};
 use crate::vault::pkcs11::{Canary, Hsm, Pkcs11Root, RootFile};
 use crate::vault::root::{Root, RootError, SoftRoot};
 use crate::vault::shares::{self, Collector, Progress};
-
-/// The randomness of the operating system, by way of the crypto library.
-struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
-        aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyFailed)
-    }
-}
 
 /// The root of a server, and the token it lies in.
 pub struct Opened {

@@ -303,7 +303,7 @@ mod tests {
     const SHA_256: HashingAlgorithm = HashingAlgorithm::SHA_256;
 
     fn run(method: &Derivation<'_>, secret: &[u8], length: usize) -> Result<Vec<u8>> {
-        derive(method, secret, length, &SystemEntropy::default()).map(|key| key.expose().to_vec())
+        derive(method, secret, length, &SystemEntropy).map(|key| key.expose().to_vec())
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
         let method = |iv, data| Derivation::Encrypt { parameters: &cbc, iv, data };
         let iv = Some([3; 16].as_slice());
         let key = run(&method(iv, &[1; 32]), &[2; 16], 24).unwrap();
-        let entropy = SystemEntropy::default();
+        let entropy = SystemEntropy;
         let whole = symmetric::encrypt(&cbc, &[2; 16], iv, &[], &[1; 32], &entropy).unwrap();
         assert_eq!(key, whole.data[..24]);
         assert_eq!(run(&method(iv, &[1; 32]), &[2; 16], 33), Err(TOO_LONG));

@@ -67,7 +67,7 @@ pub struct Provider {
 impl Provider {
     /// A provider over the system's generator, with or without legacy algorithms.
     pub fn system(legacy: bool) -> Self {
-        Self { entropy: Arc::new(random::SystemEntropy::default()), legacy }
+        Self { entropy: Arc::new(random::SystemEntropy), legacy }
     }
 
     /// Refuses a legacy algorithm unless they are allowed.

@@ -1,17 +1,15 @@
 //! Random bytes, and what RNG Retrieve, RNG Seed and Query tell about them (1.4 §4.35, §4.36, §3.44).
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-
 use super::{CryptoError, Result};
 use crate::base::{Entropy, EntropyFailed, KeyBytes, RngParameters};
 
-/// The generator of aws-lc-rs.
-#[derive(Debug, Default)]
-pub struct SystemEntropy(SystemRandom);
+/// The generator of AWS-LC: see `SYSTEM_RNG`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
-        self.0.fill(buffer).map_err(|_| EntropyFailed)
+        aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyFailed)
     }
 
     fn parameters(&self) -> RngParameters {
@@ -59,7 +57,7 @@ mod tests {
 
     #[test]
     fn two_draws_differ_and_a_broken_source_is_an_error() {
-        let entropy = SystemEntropy::default();
+        let entropy = SystemEntropy;
         assert_ne!(bytes(&entropy, 32).unwrap(), bytes(&entropy, 32).unwrap());
         assert_eq!(secret(&entropy, 32).unwrap().len(), 32);
         assert!(matches!(bytes(&Broken, 32), Err(CryptoError::Provider(_))));

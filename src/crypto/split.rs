@@ -492,7 +492,7 @@ mod tests {
     ];
 
     fn parts(secret: &[u8], how: &Split) -> Vec<Part> {
-        split(secret, how, &SystemEntropy::default()).unwrap()
+        split(secret, how, &SystemEntropy).unwrap()
     }
 
     #[test]
@@ -591,7 +591,7 @@ mod tests {
     #[test]
     fn impossible_splits_are_refused() {
         let refused = |split: &Split, secret: &[u8]| {
-            super::split(secret, split, &SystemEntropy::default()).map(|parts| parts.len()).unwrap_err()
+            super::split(secret, split, &SystemEntropy).map(|parts| parts.len()).unwrap_err()
         };
         for method in METHODS {
             for (parts, threshold) in [(0, 0), (1, 1), (3, 1), (3, 4)] {

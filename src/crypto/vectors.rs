@@ -98,13 +98,13 @@ fn run(row: &str) {
 
 fn derived(method: &Derivation<'_>, key: &str, output: &str, row: &str) {
     let output = bytes(output);
-    let key = kdf::derive(method, &bytes(key), output.len(), &SystemEntropy::default()).unwrap();
+    let key = kdf::derive(method, &bytes(key), output.len(), &SystemEntropy).unwrap();
     assert_eq!(key.expose(), output, "{row}");
 }
 
 /// Fields: key, IV, additional data, plaintext or FAIL, ciphertext.
 fn both_ways(parameters: &Parameters, fields: &[&str; 5], tag: Option<&[u8]>, row: &str) {
-    let entropy = SystemEntropy::default();
+    let entropy = SystemEntropy;
     let [key, iv, additional, _, cipher] = fields.map(|field| if field == "FAIL" { vec![] } else { bytes(field) });
     let iv = (!iv.is_empty()).then_some(iv.as_slice());
     let decrypted = symmetric::decrypt(parameters, &key, iv, &additional, &cipher, tag);

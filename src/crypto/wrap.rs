@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn each_mode_wraps_and_unwraps() {
-        let entropy = SystemEntropy::default();
+        let entropy = SystemEntropy;
         let aes = |mode| Parameters::with_mode(CryptographicAlgorithm::AES, mode);
         let modes = [
             (aes(BlockCipherMode::NISTKeyWrap), true),

@@ -227,16 +227,9 @@ pub fn open_or_create_seal(store: &dyn Store, root: &dyn Root, entropy: &dyn Ent
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::random::SystemEntropy;
     use crate::store::{FaultPlan, Faults, Memory};
     use crate::vault::root::SoftRoot;
-
-    struct Os;
-
-    impl Entropy for Os {
-        fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
-            aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyFailed)
-        }
-    }
 
     fn rotate(store: &dyn Store, root: &dyn Root) -> Result<Rotated, OpenError> {
         rotate_root(store, root, &Renewal::Key, Old::Deactivate, &|_| Vec::new(), &mut |_| Ok(()))
@@ -246,14 +239,14 @@ mod tests {
     fn a_rotated_root_opens_the_same_seal_and_a_rotation_is_resumed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("root.key");
-        SoftRoot::create_file(&path, &Os).unwrap();
+        SoftRoot::create_file(&path, &SystemEntropy).unwrap();
         let old = std::fs::read(&path).unwrap();
         let lines = || std::fs::read_to_string(&path).unwrap().lines().count() - 1;
-        let open = || SoftRoot::open_file(&path, Box::new(Os)).unwrap();
+        let open = || SoftRoot::open_file(&path, Box::new(SystemEntropy)).unwrap();
         let store = Memory::new();
         assert!(rotate(&store, &open()).is_err(), "there is nothing to wrap");
         let hash = |seal: &Seal| seal.index().hash(&[b"x"]);
-        let index = hash(&open_or_create_seal(&store, &open(), &Os).unwrap());
+        let index = hash(&open_or_create_seal(&store, &open(), &SystemEntropy).unwrap());
         assert_eq!(rotate(&store, &open()).unwrap(), Rotated { version: 2, rewrapped: 1 });
         // Cut off after the new version was made: the next opening forgets it.
         open().advance(&Renewal::Key).unwrap();
@@ -282,10 +275,10 @@ mod tests {
     fn a_store_that_cannot_write_keeps_its_root() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("root.key");
-        SoftRoot::create_file(&path, &Os).unwrap();
-        let open = || SoftRoot::open_file(&path, Box::new(Os)).unwrap();
+        SoftRoot::create_file(&path, &SystemEntropy).unwrap();
+        let open = || SoftRoot::open_file(&path, Box::new(SystemEntropy)).unwrap();
         let store = Faults::new(Memory::new(), FaultPlan::new());
-        open_or_create_seal(&store, &open(), &Os).unwrap();
+        open_or_create_seal(&store, &open(), &SystemEntropy).unwrap();
         for plan in [FaultPlan::new().conflict(1), FaultPlan::new().busy(1), FaultPlan::new().fail_scan(1)] {
             store.set_plan(plan);
             assert!(rotate(&store, &open()).is_err());

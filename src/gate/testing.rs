@@ -74,12 +74,12 @@ impl TestServer {
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000)));
         let core = Core::open(Parts {
             store: Arc::new(Memory::new()),
-            root: Arc::new(SoftRoot::from_key("test", &key, Box::new(SystemEntropy::default())).unwrap()),
+            root: Arc::new(SoftRoot::from_key("test", &key, Box::new(SystemEntropy)).unwrap()),
             vault,
             policy: Arc::new(Ownership::default()),
             identity: Identity::new(Vec::new(), Vec::new(), Arc::new(NoPasswords)),
             clock: clock.clone(),
-            entropy: Arc::new(SystemEntropy::default()),
+            entropy: Arc::new(SystemEntropy),
             limits,
             settings,
             durable_reads: false,

@@ -36,7 +36,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 pub use self::https::{Codec, Encoding};
-pub use self::real::{SystemClock, SystemEntropy};
+pub use self::real::SystemClock;
 pub use self::service::{Next, Outcome, Service, Turned};
 pub use self::tls::{TlsError, TlsMinimum, TlsOptions, admits};
 pub use self::verify::{Fingerprint, fingerprint, parse_fingerprint};

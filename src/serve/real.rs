@@ -1,8 +1,8 @@
-//! The real clock and the real randomness, for the core to be handed.
+//! The real clock, for the core to be handed.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::base::{Clock, Date, Entropy, EntropyFailed, RngParameters};
+use crate::base::{Clock, Date};
 
 /// The clock of the operating system. Reading it costs tens of nanoseconds (no system call on Linux), so it is
 /// read anew each time; a clock before 1970 reads as 1970.
@@ -21,33 +21,14 @@ impl Clock for SystemClock {
     }
 }
 
-/// The random generator of AWS-LC: one CTR-DRBG a thread, seeded and reseeded by the operating system and the
-/// processor.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
-        aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyFailed)
-    }
-
-    fn parameters(&self) -> RngParameters {
-        RngParameters::CTR_DRBG
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_goes_and_randomness_differs() {
+    fn the_clock_goes() {
         let clock = SystemClock;
         assert!(clock.now() > Date(1_700_000_000));
         assert_eq!(clock.now_micros() / 1_000_000 / 10, clock.now().0 / 10);
-        let (mut a, mut b) = ([0; 32], [0; 32]);
-        SystemEntropy.fill(&mut a).unwrap();
-        SystemEntropy.fill(&mut b).unwrap();
-        assert_ne!(a, b);
     }
 }

@@ -180,18 +180,10 @@ fn decode(bytes: &KeyBytes) -> Option<Vec<Named>> {
 mod tests {
     use super::super::shares::Progress;
     use super::*;
-    use crate::base::EntropyFailed;
-
-    struct Os;
-
-    impl Entropy for Os {
-        fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
-            aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyFailed)
-        }
-    }
+    use crate::crypto::random::SystemEntropy;
 
     fn os() -> Box<dyn Entropy> {
-        Box::new(Os)
+        Box::new(SystemEntropy)
     }
 
     fn keys() -> Vec<Named> {

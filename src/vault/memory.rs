@@ -96,7 +96,7 @@ impl KeyVault for MemoryVault {
         match (task, material) {
             (Task::Encrypt(Cipher::Aes(cipher), data), Material::Secret(key)) => {
                 let (parameters, iv, additional) = parameters(cipher);
-                let entropy = SystemEntropy::default();
+                let entropy = SystemEntropy;
                 let output = symmetric::encrypt(&parameters, key.expose(), iv, additional, data, &entropy);
                 let output = output.map_err(refused)?;
                 bytes(&[&*output.data, &output.tag.unwrap_or_default()].concat())
@@ -175,7 +175,7 @@ impl KeyVault for MemoryVault {
 fn made(kind: ResidentKind) -> Material {
     let (algorithm, length, curve) = match kind {
         ResidentKind::Aes(bits) | ResidentKind::Hmac(bits) => {
-            let key = random::secret(&SystemEntropy::default(), bits as usize / 8).unwrap();
+            let key = random::secret(&SystemEntropy, bits as usize / 8).unwrap();
             return Material::Secret(key);
         }
         ResidentKind::Rsa(bits) => (CryptographicAlgorithm::RSA, Some(bits as i32), None),

@@ -214,19 +214,11 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::EntropyFailed;
+    use crate::crypto::random::SystemEntropy;
     use crate::vault::root::{Old, Renewal, Root};
 
-    struct Os;
-
-    impl Entropy for Os {
-        fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
-            aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyFailed)
-        }
-    }
-
     fn give(collector: &mut Collector, text: &str) -> Result<Option<SoftRoot>, ShareError> {
-        collector.add(text, Box::new(Os)).map(|progress| match progress {
+        collector.add(text, Box::new(SystemEntropy)).map(|progress| match progress {
             Progress::Open(root) => Some(root),
             Progress::Waiting(..) => None,
         })
@@ -236,7 +228,7 @@ mod tests {
     fn any_three_of_five_open_the_root() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("root.key");
-        let shares = create(&path, 5, 3, &Os).unwrap();
+        let shares = create(&path, 5, 3, &SystemEntropy).unwrap();
         let mut wrapped = None;
         for chosen in [[0, 1, 2], [4, 2, 0], [3, 1, 4]] {
             let mut collector = Collector::open(&path).unwrap();
@@ -255,7 +247,7 @@ mod tests {
     fn new_shares_take_the_place_of_the_old_ones() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("root.key");
-        let old = create(&path, 3, 2, &Os).unwrap();
+        let old = create(&path, 3, 2, &SystemEntropy).unwrap();
         let open = |shares: &[Zeroizing<String>]| {
             let mut collector = Collector::open(&path).unwrap();
             assert!(give(&mut collector, &shares[0])?.is_none());
@@ -281,10 +273,10 @@ mod tests {
     fn wrong_shares_are_told() {
         let directory = tempfile::tempdir().unwrap();
         let (path, other) = (directory.path().join("one"), directory.path().join("other"));
-        let shares = create(&path, 3, 2, &Os).unwrap();
-        let foreign = create(&other, 3, 2, &Os).unwrap();
-        assert!(create(&path, 3, 2, &Os).is_err(), "a root file is never overwritten");
-        assert!(create(&directory.path().join("x"), 3, 1, &Os).is_err());
+        let shares = create(&path, 3, 2, &SystemEntropy).unwrap();
+        let foreign = create(&other, 3, 2, &SystemEntropy).unwrap();
+        assert!(create(&path, 3, 2, &SystemEntropy).is_err(), "a root file is never overwritten");
+        assert!(create(&directory.path().join("x"), 3, 1, &SystemEntropy).is_err());
         let mut collector = Collector::open(&path).unwrap();
         assert!(matches!(give(&mut collector, "hello"), Err(ShareError::Format)));
         assert!(matches!(give(&mut collector, &foreign[0]), Err(ShareError::Foreign)));

@@ -189,7 +189,7 @@ mod tests {
 
     /// The module with the key, played by the ciphers of this room.
     fn module(cipher: &BareCipher, encrypts: bool, data: &[u8]) -> Result<Buffer> {
-        let entropy = SystemEntropy::default();
+        let entropy = SystemEntropy;
         let of = |mode| Parameters::with_mode(CryptographicAlgorithm::AES, mode);
         let (parameters, iv, additional) = match cipher {
             BareCipher::Ecb => (of(B::ECB), None, &[][..]),
@@ -215,7 +215,7 @@ mod tests {
     /// Whatever a key here gives, a key elsewhere gives too, and the errors are the same.
     #[test]
     fn a_key_elsewhere_gives_the_same() {
-        let entropy = SystemEntropy::default();
+        let entropy = SystemEntropy;
         let of = |mode| Parameters::with_mode(CryptographicAlgorithm::AES, mode);
         let padded = |mode, padding| Parameters { padding: Some(padding), ..of(mode) };
         let cases = [
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let entropy = SystemEntropy::default();
+        let entropy = SystemEntropy;
         let of = |mode| Parameters::with_mode(CryptographicAlgorithm::AES, mode);
         let refused = |parameters: &Parameters, iv: Option<&[u8]>, additional: &[u8]| {
             Elsewhere::encryption(parameters, iv, additional, &entropy).unwrap_err()

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn each_padding_goes_there_and_back_for_each_length() {
-        let entropy = SystemEntropy::default();
+        let entropy = SystemEntropy;
         for padding in [Padding::Pkcs5, Padding::Ssl3, Padding::X923, Padding::Iso10126, Padding::Zeros] {
             for size in [8, 16] {
                 for length in 0..size {

@@ -16,7 +16,7 @@ const KEY: [u8; 16] = [7; 16];
 const IV: [u8; 16] = [9; 16];
 
 fn entropy() -> SystemEntropy {
-    SystemEntropy::default()
+    SystemEntropy
 }
 
 fn aes(mode: Mode) -> Parameters {

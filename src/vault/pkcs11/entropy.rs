@@ -87,7 +87,7 @@ impl Entropy for HsmEntropy {
 
 fn of_system() -> Result<Seed, HsmError> {
     let mut seed = Zeroizing::new([0; SEED_BYTES]);
-    let filled = SystemEntropy::default().fill(&mut *seed);
+    let filled = SystemEntropy.fill(&mut *seed);
     filled.map_err(|error| HsmError::Unavailable(error.to_string()))?;
     Ok(seed)
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::base::{Entropy, EntropyFailed, KeyBytes};
+use crate::base::{Entropy, KeyBytes};
+use crate::crypto::random::SystemEntropy;
 use crate::vault::root::{Old, Renewal, Root, RootError};
 
 const MODULES: [&str; 4] = [
@@ -91,19 +92,11 @@ impl Bench {
     pub(in crate::vault) fn root(&self) -> Pkcs11Root {
         let path = self.directory.join("root.key");
         if !path.exists() {
-            Pkcs11Root::create(&self.open(None), &path, &Os).unwrap();
+            Pkcs11Root::create(&self.open(None), &path, &SystemEntropy).unwrap();
         }
         let file = RootFile::open(&path).unwrap();
         let hsm = Arc::new(self.open(Some(file.canary.clone())));
-        Pkcs11Root::new(hsm, &path, file, Box::new(Os))
-    }
-}
-
-pub(in crate::vault) struct Os;
-
-impl Entropy for Os {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
-        aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyFailed)
+        Pkcs11Root::new(hsm, &path, file, Box::new(SystemEntropy))
     }
 }
 
@@ -313,7 +306,7 @@ fn a_root_in_the_token_wraps_rotates_and_retires() {
         root.settle(2, Old::Destroy).unwrap();
         assert!(root.unwrap(&first, b"n").is_err());
         assert!(root.unwrap(&second, b"n").is_ok(), "the version that wraps is never retired");
-        assert!(Pkcs11Root::create(root.hsm(), Path::new(&bench.directory.join("root.key")), &Os).is_err());
+        assert!(Pkcs11Root::create(root.hsm(), Path::new(&bench.directory.join("root.key")), &SystemEntropy).is_err());
     });
 }
 

@@ -1,6 +1,4 @@
-//! Which cases run, and how: what is pending, what is excepted, what has special needs.
-
-use std::collections::BTreeSet;
+//! Which cases run, and how: what is excepted, what has special needs.
 
 use keyhaven::proto::text::Encoding;
 use keyhaven::registry::{Tag, Version};
@@ -8,8 +6,6 @@ use keyhaven::registry::{Tag, Version};
 use crate::Result;
 use crate::vector::Vector;
 
-/// Operations that are not built yet, a word each; `#` begins a comment.
-const PENDING: &str = include_str!("../pending.txt");
 /// Known faults of single cases; see the file.
 const EXCEPTIONS: &str = include_str!("../exceptions.txt");
 
@@ -60,16 +56,6 @@ pub fn alternatives(stem: &str) -> Vec<String> {
 /// Whether the case acts as the user `administrator`, whose objects all such cases share.
 pub fn shares_administrator(vector: &Vector) -> bool {
     vector.mentions("value=\"administrator\"")
-}
-
-/// The pending operations that a case sends.
-pub fn pending(vector: &Vector) -> Result<BTreeSet<String>> {
-    let operations = vector.operations()?;
-    Ok(pending_operations().filter(|operation| operations.contains(*operation)).map(str::to_owned).collect())
-}
-
-fn pending_operations() -> impl Iterator<Item = &'static str> {
-    lines(PENDING).flat_map(str::split_whitespace)
 }
 
 /// Lines without comments and blanks.
@@ -170,16 +156,7 @@ fn name_attributes(request: &mut String, name: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use keyhaven::registry::Operation;
-
     use super::*;
-
-    #[test]
-    fn pending_operations_are_operations() {
-        for name in pending_operations() {
-            assert!(Operation::TABLE.value(name).is_some(), "{name}");
-        }
-    }
 
     #[test]
     fn every_exception_has_a_reason() {

@@ -1,6 +1,5 @@
 //! Test cases on disk: where they are, and their requests and answers in order.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -78,16 +77,6 @@ impl Vector {
     pub fn profile(&self) -> &str {
         let end = ["-M-", "-O-"].iter().filter_map(|mark| self.stem.find(mark)).min();
         &self.stem[..end.unwrap_or(self.stem.len())]
-    }
-
-    /// The names of the operations it sends.
-    pub fn operations(&self) -> Result<BTreeSet<String>> {
-        let mut operations = BTreeSet::new();
-        for exchange in &self.exchanges {
-            let request = template::read(&exchange.request)?.to_field();
-            operations.extend(batch_items(&request).filter_map(operation).map(|operation| format!("{operation:?}")));
-        }
-        Ok(operations)
     }
 
     /// Whether a message holds this text.

@@ -7,14 +7,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Sled, SledOptions, open};
-use crate::store::{Commit, CommitError, RESERVED, Range, Sequence, Store, StoreError, Write};
+use super::{Loader, Sled, SledOptions, confirm_load, open};
+use crate::store::{RESERVED, Range, Read, Store, StoreError, Write};
 
 /// Keys read and written at a time: also of the longest values, so many fit into memory.
 const PAGE: usize = 64;
 
 /// A key and its value.
-type Row = (Vec<u8>, Vec<u8>);
+type Row = (Vec<u8>, Read);
 
 /// What a compaction did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +29,7 @@ pub struct Compacted {
 
 impl Sled {
     /// Compacts the database in `options.dir`. `progress` hears how many keys were copied or compared, and of how many.
-    /// What an interrupted compaction left beside the directory is removed first. Numbers of commits begin again.
+    /// What an interrupted compaction left beside the directory is removed first. Values keep the numbers of their commits.
     pub fn compact(options: &SledOptions, progress: &mut dyn FnMut(u64, u64)) -> Result<Compacted, StoreError> {
         let beside = Self::beside(&options.dir);
         let old = Self::open(options.clone())?;
@@ -78,42 +78,32 @@ impl Sled {
     /// Copies every key into a fresh database, closes it, opens it again and compares.
     fn copy_to(&self, options: &SledOptions, progress: &mut dyn FnMut(u64)) -> Result<u64, StoreError> {
         let mut copied = 0;
-        let copy = Self::open(options.clone())?;
-        let mut last = Sequence::default();
+        let mut copy = Loader::create(options.clone())?;
         pages(self, &mut |page| {
-            let writes = page.iter().map(|(key, value)| Write { key: key.clone(), value: Some(value.clone()) });
+            for (key, read) in page {
+                copy.put(read.sequence, Write { key: key.clone(), value: read.value.clone() })?;
+            }
             copied += page.len() as u64;
-            last = match copy.commit(Commit { writes: writes.collect(), ..Commit::default() }) {
-                Ok(sequence) => sequence,
-                Err(CommitError::Store(error)) => return Err(error),
-                Err(CommitError::Busy | CommitError::Conflict) => {
-                    return Err(StoreError::plain("the copy of the database takes no more"));
-                }
-            };
-            // One batch after the other: sled's memory grows with what waits.
-            copy.wait_durable(last)?;
             progress(copied);
             Ok(())
         })?;
-        drop(copy);
-        let copy = Self::open(options.clone())?;
+        copy.finish(self.durable())?;
+        let copy = Self::open(SledOptions { loading: true, ..options.clone() })?;
         let mut compared = 0;
         pages(self, &mut |page| {
             let (Some((first, _)), Some((last, _))) = (page.first(), page.last()) else { return Ok(()) };
             let end = [&last[..], &[0]].concat();
             let found = copy.scan(Range { start: first, end: &end }, usize::MAX, false)?;
-            let same = found.len() == page.len()
-                && found.iter().zip(page).all(|((a, read), (b, value))| a == b && read.value.as_ref() == Some(value));
             compared += page.len() as u64;
             progress(copied + compared);
-            if same { Ok(()) } else { Err(StoreError::plain("the copy of the database is not equal to it")) }
+            if found == page { Ok(()) } else { Err(StoreError::plain("the copy of the database is not equal to it")) }
         })?;
-        match copy.count_check()? {
-            Some((expected, found)) if expected != found => {
-                Err(StoreError::plain("the copy of the database has not all of its keys"))
-            }
-            _ => Ok(copied),
+        if copy.count_check()?.is_some_and(|(expected, found)| expected != found) {
+            return Err(StoreError::plain("the copy of the database has not all of its keys"));
         }
+        drop(copy);
+        confirm_load(&options.dir)?;
+        Ok(copied)
     }
 }
 
@@ -122,7 +112,6 @@ fn pages(store: &Sled, show: &mut dyn FnMut(&[Row]) -> Result<(), StoreError>) -
     let mut start = Vec::new();
     loop {
         let page = store.scan(Range { start: &start, end: &[RESERVED] }, PAGE, false)?;
-        let page: Vec<_> = page.into_iter().map(|(key, read)| (key, read.value.unwrap_or_default())).collect();
         let Some((last, _)) = page.last() else { return Ok(()) };
         show(&page)?;
         start = [&last[..], &[0]].concat();

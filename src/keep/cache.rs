@@ -1,44 +1,54 @@
-//! Records as they were last opened, so that an object in use is not unsealed and decoded for each request. Whoever
-//! takes one asks the store whether it still has that version. Key material is never here.
+//! What was read of late: records as they were opened, so that an object in use is not unsealed and decoded for each
+//! request, and secrets as they lie in the store, sealed. Each has the stamp of its key from before it was read; whoever
+//! takes one compares that with the stamp of now. Key material is never here in the clear.
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::Kept;
+/// A key, an entry and its stamp take about so many bytes besides the value.
+const OVERHEAD: u64 = 128;
 
-/// What the records in memory may take, bytes, roughly.
-const BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// What a usual record takes in memory, bytes, roughly.
-const RECORD_BYTES: u64 = 4096;
-/// An attribute takes several times as much in memory as in its sealed record.
-const SWELLS: u64 = 4;
+/// Values by their place in the store.
+pub struct Recent<T>(Cache<Box<[u8]>, Entry<T>, Weight>);
 
-/// Opened records by unique identifier, with the length of each when sealed.
-pub struct Records(Cache<Box<str>, (Kept, usize), Weight>);
+/// A value that was read.
+#[derive(Clone)]
+pub struct Entry<T> {
+    /// The value.
+    pub value: T,
+    /// What it takes in memory, bytes, roughly.
+    pub bytes: u64,
+    /// The stamp of its key.
+    pub stamp: Option<u64>,
+}
 
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<Box<str>, (Kept, usize)> for Weight {
-    fn weight(&self, id: &Box<str>, (_, sealed): &(Kept, usize)) -> u64 {
-        SWELLS * *sealed as u64 + id.len() as u64
+impl<T> Weighter<Box<[u8]>, Entry<T>> for Weight {
+    fn weight(&self, place: &Box<[u8]>, entry: &Entry<T>) -> u64 {
+        OVERHEAD + place.len() as u64 + entry.bytes
     }
 }
 
-impl Default for Records {
-    fn default() -> Self {
-        Self(Cache::with_weighter((BYTES_MAX / RECORD_BYTES) as usize, BYTES_MAX, Weight))
-    }
-}
-
-impl Records {
-    /// The record as it was last opened.
-    pub fn get(&self, id: &str) -> Option<Kept> {
-        self.0.get(id).map(|(kept, _)| kept)
+impl<T: Clone> Recent<T> {
+    /// Room for so many bytes, of values that have about `usual` of them.
+    pub fn new(bytes_max: u64, usual: u64) -> Self {
+        Self(Cache::with_weighter((bytes_max / (OVERHEAD + usual)) as usize, bytes_max, Weight))
     }
 
-    /// Keeps what was opened.
-    pub fn put(&self, kept: &Kept, sealed: usize) {
-        self.0.insert(kept.object.id.clone(), (kept.clone(), sealed));
+    /// What was last read at a place.
+    pub fn get(&self, place: &[u8]) -> Option<Entry<T>> {
+        self.0.get(place)
+    }
+
+    /// Keeps what was read.
+    pub fn put(&self, place: &[u8], entry: Entry<T>) {
+        self.0.insert(place.into(), entry);
+    }
+
+    /// Lets go of what was read.
+    pub fn forget(&self, place: &[u8]) {
+        self.0.remove(place);
     }
 }

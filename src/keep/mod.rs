@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use self::cache::Records;
+use self::cache::{Entry, Recent};
 use self::keys::{Kind, key};
 use self::record::RecordBroken;
 use self::seal::{Class, Seal, SealBroken};
@@ -28,10 +28,15 @@ use crate::base::{Buffer, Entropy, EntropyFailed, Error, KeyBytes};
 use crate::model::ManagedObject;
 use crate::model::object::MaterialRef;
 use crate::proto::objects::{Body, BodyKind};
-use crate::store::{Commit, CommitError, Expect, Sequence, Store, StoreError, Write};
+use crate::store::{Commit, CommitError, Expect, Read, Sequence, Store, StoreError, Write};
 
 /// A body up to this many bytes lies in the ledger itself; a longer one lies apart, under a key in the ledger.
 const LEDGER_BODY_BYTES: usize = 512;
+/// What the records and the sealed secrets in memory may take, bytes, roughly, and what a usual one takes.
+const RECORDS: (u64, u64) = (64 << 20, 4096);
+const SECRETS: (u64, u64) = (16 << 20, 128);
+/// An attribute takes several times as much in memory as in its sealed record.
+const SWELLS: u64 = 4;
 /// First byte of a material reference: the body lies in the ledger.
 const IN_LEDGER: u8 = 1;
 /// The same: the ledger holds the key of the body.
@@ -73,7 +78,8 @@ pub struct Keep {
     store: Arc<dyn Store>,
     seal: Arc<Seal>,
     entropy: Arc<dyn Entropy>,
-    records: Records,
+    records: Recent<Kept>,
+    secrets: Recent<Arc<Read>>,
     last_order: AtomicU64,
     /// Shared by commits from their sealing to their number, and held alone while the keys of the seal change: no value is
     /// committed that was sealed, and no row that was hashed, under keys of before.
@@ -173,7 +179,8 @@ impl Keep {
             store,
             seal,
             entropy,
-            records: Records::default(),
+            records: Recent::new(RECORDS.0, RECORDS.1),
+            secrets: Recent::new(SECRETS.0, SECRETS.1),
             last_order: AtomicU64::new(0),
             steps: RwLock::new(()),
             coming: Mutex::new(None),
@@ -203,16 +210,39 @@ impl Keep {
         if place.len() > crate::store::KEY_BYTES_MAX {
             return Ok(None);
         }
-        if let Some(kept) = self.records.get(id)
-            && self.store.version(&place)? == kept.version
-        {
-            *seen = (*seen).max(kept.version.unwrap_or_default());
-            return Ok(Some(kept));
+        let stamp = self.store.stamp(&place);
+        if let Some(recent) = self.records.get(&place) {
+            let version = recent.value.version;
+            let same = stamp.is_some() && stamp == recent.stamp;
+            if same || self.store.version(&place)? == version {
+                *seen = (*seen).max(version.unwrap_or_default());
+                if !same {
+                    self.records.put(&place, Entry { stamp, ..recent.clone() });
+                }
+                return Ok(Some(recent.value));
+            }
         }
         let Some(opened) = self.read(Class::Record, &place, id, seen)? else { return Ok(None) };
         let kept = opened_record(id, &opened)?;
-        self.records.put(&kept, opened.plain.len());
+        let bytes = SWELLS * opened.plain.len() as u64;
+        self.records.put(&place, Entry { value: kept.clone(), bytes, stamp });
         Ok(Some(kept))
+    }
+
+    /// The secret in the ledger of an object, sealed.
+    fn secret(&self, place: &[u8], seen: &mut Sequence) -> Result<Arc<Read>, KeepError> {
+        let stamp = self.store.stamp(place);
+        let read = match self.secrets.get(place).filter(|recent| stamp.is_some() && stamp == recent.stamp) {
+            Some(recent) => recent.value,
+            None => {
+                let value = Arc::new(self.store.get(place)?);
+                let bytes = value.value.as_ref().map_or(0, |sealed| sealed.len() as u64);
+                self.secrets.put(place, Entry { value: Arc::clone(&value), bytes, stamp });
+                value
+            }
+        };
+        *seen = (*seen).max(read.sequence);
+        Ok(read)
     }
 
     /// Reads a value and opens it; `of` names it where it does not open. `seen` rises to the commit that wrote it.
@@ -267,7 +297,9 @@ impl Keep {
         };
         let ledger_key = key(Kind::Ledger, &[id.as_bytes()]);
         let missing = || KeepError::MaterialMissing(id.to_owned());
-        let secret: KeyBytes = self.read(Class::Ledger, &ledger_key, id, seen)?.ok_or_else(missing)?.plain.into();
+        let secret = self.secret(&ledger_key, seen)?;
+        let sealed = secret.value.as_ref().ok_or_else(missing)?;
+        let secret: KeyBytes = self.opened(Class::Ledger, &ledger_key, sealed, secret.sequence, id)?.plain.into();
         let bytes = match place {
             IN_LEDGER => secret,
             // Its key is in the ledger, so it stays as it is when the namespace key is rotated.
@@ -350,7 +382,11 @@ impl Keep {
         if commit.writes.is_empty() && commit.journal.is_empty() {
             return Ok(Sequence(0));
         }
-        self.store.commit(commit).map_err(|error| match error {
+        let is_erased = |write: &&Write| write.value.is_none() && write.key.first() == Some(&(Kind::Ledger as u8));
+        let erased: Vec<_> = commit.writes.iter().filter(is_erased).map(|write| write.key.clone()).collect();
+        let committed = self.store.commit(commit);
+        erased.iter().for_each(|place| self.secrets.forget(place));
+        committed.map_err(|error| match error {
             CommitError::Conflict => Error::conflict(),
             CommitError::Busy => Error::new(
                 crate::registry::ResultReason::GeneralFailure,

@@ -52,7 +52,7 @@ impl Op for Export {
             ObjectAnswer::of(&object, None)
         } else {
             let answer = delivered(cx, &object, &request)?;
-            served(cx, &object.id)?;
+            served(cx, object)?;
             answer
         };
         cx.set_placeholder(&id);

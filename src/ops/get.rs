@@ -56,7 +56,7 @@ impl Op for Get {
         available(&object, cx)?;
         let answer = delivered(cx, &object, &request)?;
         let (object_type, id) = (object.object_type, Id(object.id.clone()));
-        served(cx, &object.id)?;
+        served(cx, object)?;
         Ok(Response { object_type, id, object: answer })
     }
 }
@@ -182,8 +182,7 @@ pub fn available(object: &Object, cx: &Cx<'_>) -> Result<()> {
 }
 
 /// "The server SHALL change Fresh to False as soon as the object has been served via the Get operation" (2.1 §4.24).
-pub fn served(cx: &mut Cx<'_>, id: &str) -> Result<()> {
-    let mut object = cx.object_by_id(id, Right::Get)?;
+pub fn served(cx: &mut Cx<'_>, mut object: Object) -> Result<()> {
     if object.attributes.is_true(attr::FRESH) {
         object.attributes.set(attr::FRESH, false);
         cx.save(object)?;

@@ -149,6 +149,10 @@ impl<S: Store> Store for Faults<S> {
         }
     }
 
+    fn stamp(&self, key: &[u8]) -> Option<u64> {
+        self.inner.stamp(key)
+    }
+
     fn latest(&self) -> Sequence {
         self.inner.latest()
     }

@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::sync::Mutex;
 
 use super::follow::{Followers, pieces};
+use super::stamps::{self, Stamps};
 use super::waiters::Waiters;
 use super::{
     Batch, Change, Commit, CommitError, Followed, Follower, Journal, Mark, Range, Read, Sequence, Store, StoreError,
@@ -20,6 +21,7 @@ type Changes = BTreeMap<Vec<u8>, (Option<Vec<u8>>, Option<Vec<u8>>)>;
 /// A store in memory.
 pub struct Memory {
     state: Mutex<State>,
+    stamps: Stamps,
     waiters: Waiters,
 }
 
@@ -73,7 +75,7 @@ impl Memory {
             journal: None,
             followers: Followers::default(),
         };
-        Self { state: Mutex::new(state), waiters: Waiters::new(Sequence(0)) }
+        Self { state: Mutex::new(state), stamps: Stamps::default(), waiters: Waiters::new(Sequence(0)) }
     }
 
     /// Makes every commit up to `up_to` durable, as one batch.
@@ -127,8 +129,7 @@ impl State {
             }
         }
         followed.extend(self.record(reached, &changes));
-        let after = self.mark(reached);
-        self.followers.show(|| Followed { after, changes: followed.clone().into_iter().collect() });
+        self.followers.show(|| Followed { after: self.mark(reached), changes: followed.clone().into_iter().collect() });
         reached
     }
 
@@ -197,6 +198,10 @@ impl Store for Memory {
         Ok(lock(&self.state).version(key))
     }
 
+    fn stamp(&self, key: &[u8]) -> Option<u64> {
+        self.stamps.get(key)
+    }
+
     fn scan(&self, range: Range<'_>, limit: usize, backwards: bool) -> Result<Vec<(Vec<u8>, Read)>, StoreError> {
         let Some((start, end)) = clamp(range) else { return Ok(Vec::new()) };
         let state = lock(&self.state);
@@ -229,11 +234,12 @@ impl Store for Memory {
         if !commit.writes.is_empty() {
             state.latest = sequence;
         }
-        let mut writes = Vec::with_capacity(commit.writes.len());
-        for write in commit.writes {
-            let before = state.visible.insert(write.key.clone(), (sequence, write.value.clone()));
-            writes.push((before.and_then(|(_, value)| value), write));
-        }
+        let visible = &mut state.visible;
+        let before: Vec<_> = self.stamps.changing(stamps::keys(&commit.writes), || {
+            let mut put = |write: &Write| visible.insert(write.key.clone(), (sequence, write.value.clone()));
+            commit.writes.iter().map(|write| put(write).and_then(|(_, value)| value)).collect()
+        });
+        let writes = before.into_iter().zip(commit.writes).collect();
         state.pending.push(Pending { sequence, writes, journal: commit.journal });
         let at_once = state.durable.is_none();
         drop(state);
@@ -257,8 +263,7 @@ impl Store for Memory {
         let durable = self.waiters.durable();
         let changes = state.record(durable, &Changes::new());
         if !changes.is_empty() {
-            let after = state.mark(durable);
-            state.followers.show(|| Followed { after, changes: changes.clone() });
+            state.followers.show(|| Followed { after: state.mark(durable), changes: changes.clone() });
         }
     }
 

@@ -19,6 +19,7 @@ mod faults;
 mod follow;
 mod memory;
 mod sled;
+mod stamps;
 #[cfg(test)]
 mod suite;
 mod waiters;
@@ -178,6 +179,13 @@ pub trait Store: Send + Sync {
     fn version(&self, key: &[u8]) -> Result<Option<Sequence>, StoreError> {
         let read = self.get(key)?;
         Ok(read.value.map(|_| read.sequence))
+    }
+
+    /// A number that stays as it is while the value of the key does; two keys may have the same one. Whoever took it
+    /// before reading a value, and finds it again later, knows without looking that the value is still that one. None
+    /// where that cannot be told, now or ever.
+    fn stamp(&self, _key: &[u8]) -> Option<u64> {
+        None
     }
 
     /// Reads at most `limit` keys that have values, in rising order or, with `backwards`, in falling order. Not a

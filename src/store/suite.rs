@@ -14,7 +14,7 @@ macro_rules! store_tests {
         $crate::store::suite::store_tests!(@each $make;
             reads_what_was_written, versions_rise, expectations, all_or_nothing, scans, scans_with_removals,
             large_values, refused_keys, journal_in_order, journal_waits_for_its_writer, journal_alone,
-            journal_sees_all_changes, wakes, followed, threads_on_one_key, threads_on_many_keys, readers_never_go_back);
+            journal_sees_all_changes, wakes, followed, threads_on_one_key, threads_on_many_keys, readers_never_go_back, stamps);
     };
     (@each $make:expr; $($name:ident),*) => {
         $(#[test] fn $name() { $crate::store::suite::$name($make()); })*
@@ -454,6 +454,38 @@ pub fn readers_never_go_back(store: impl Store) {
             value.resize(if i % 3 == 0 { 20_000 } else { 40 }, i as u8);
             let sequence = commit(&store, vec![put(b"x", &value)]);
             if i % 2 == 0 {
+                store.wait_durable(sequence).unwrap();
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+}
+
+/// Reads between two stamps that are the same saw the same value.
+pub fn stamps(store: impl Store) {
+    let done = std::sync::atomic::AtomicBool::new(false);
+    commit(&store, vec![put(b"x", b"0"), put(b"y", b"0")]);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            let (store, done) = (&store, &done);
+            scope.spawn(move || {
+                let mut before: Option<(u64, Read)> = None;
+                while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                    let stamp = store.stamp(b"x");
+                    let read = store.get(b"x").unwrap();
+                    let again = store.stamp(b"x");
+                    if let (Some((then, seen)), Some(now)) = (&before, again)
+                        && *then == now
+                    {
+                        assert_eq!(*seen, read, "another value under the same stamp");
+                    }
+                    before = stamp.map(|stamp| (stamp, read));
+                }
+            });
+        }
+        for i in 1..400_u64 {
+            let sequence = commit(&store, vec![put(b"y", b"1"), put(b"x", &i.to_be_bytes())]);
+            if i % 4 == 0 {
                 store.wait_durable(sequence).unwrap();
             }
         }

@@ -30,6 +30,7 @@ pub use self::load::{Loader, confirm_load};
 use self::queue::{Queue, Queued};
 use self::staging::{Staged, Staging};
 use super::follow::Followers;
+use super::stamps::Stamps;
 use super::waiters::{Waiters, failure};
 use super::{
     Commit, CommitError, Expect, Follower, Journal, Mark, Range, Read, Sequence, Store, StoreError, Wake, check_key,
@@ -96,6 +97,7 @@ struct Shared {
     options: SledOptions,
     db: Db,
     staging: Staging,
+    stamps: Stamps,
     queue: Mutex<Queue>,
     /// Wakes the flusher.
     wake: Condvar,
@@ -126,6 +128,7 @@ impl Sled {
             options,
             db: opened.db,
             staging: Staging::default(),
+            stamps: Stamps::default(),
             queue: Mutex::new(Queue::after(opened.last)),
             wake: Condvar::new(),
             waiters: Waiters::new(opened.last),
@@ -169,6 +172,10 @@ impl Store for Sled {
     fn version(&self, key: &[u8]) -> Result<Option<Sequence>, StoreError> {
         check_key(key)?;
         self.shared.version(key)
+    }
+
+    fn stamp(&self, key: &[u8]) -> Option<u64> {
+        self.shared.stamps.get(key)
     }
 
     fn scan(&self, range: Range<'_>, limit: usize, backwards: bool) -> Result<Vec<(Vec<u8>, Read)>, StoreError> {
@@ -375,7 +382,8 @@ impl Shared {
         if !writes.is_empty() {
             // First the number, then the change: whoever misses a removed key then sees a number that covers it.
             self.latest.store(sequence.0, Ordering::SeqCst);
-            self.staging.put(sequence, &writes);
+            let keys = writes.iter().map(|(key, _)| &**key);
+            self.stamps.changing(keys, || self.staging.put(sequence, &writes));
         }
         let hurry = queue.push(Queued { sequence, writes, journal, bytes }, self.options.journal_entries_max);
         if hurry && queue.idle {

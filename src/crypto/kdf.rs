@@ -16,7 +16,7 @@ use aws_lc_rs::pbkdf2 as lc;
 use zeroize::Zeroizing;
 
 use super::hash::{self, with_digest};
-use super::mac::{self, Mac, MacAlgorithm};
+use super::mac::{Mac, MacAlgorithm};
 use super::symmetric::{self, Parameters};
 use super::{CryptoError, Result};
 use crate::base::{Entropy, KeyBytes};
@@ -162,36 +162,14 @@ pub fn derive(method: &Derivation<'_>, secret: &[u8], length: usize, entropy: &d
             (true, true) => Err(CryptoError::MissingParameter("derivation data")),
             (false, false) => Err(CryptoError::BadParameters("HASH takes a derivation key or derivation data")),
         },
-        Derivation::Mac { mac, data } => {
-            present(data)?;
-            cut(mac::mac(mac, secret, data)?, length)
-        }
+        Derivation::Mac { mac: prf, .. }
+        | Derivation::Counter { prf, .. }
+        | Derivation::Feedback { prf, .. }
+        | Derivation::DoublePipeline { prf, .. } => by_prf(method, length, |pieces| run(prf, secret, pieces)),
         Derivation::Encrypt { parameters, iv, data } => {
-            present(data)?;
-            if parameters.random_iv && iv.is_none() {
-                return Err(CryptoError::BadParameters("a derivation with a random IV cannot be repeated"));
-            }
+            repeatable(parameters, iv, data)?;
             let output = symmetric::encrypt(parameters, secret, iv, &[], data, entropy)?;
-            match output.data.get(..length) {
-                Some(key) => Ok(KeyBytes::copy_from(key)),
-                None => Err(TOO_LONG),
-            }
-        }
-        Derivation::Counter { prf, data } => {
-            present(data)?;
-            blocks(prf, length, |counter, _| run(prf, secret, &[&counter, data]))
-        }
-        Derivation::Feedback { prf, iv, data } => {
-            present(data)?;
-            blocks(prf, length, |counter, before| run(prf, secret, &[before.unwrap_or(iv), &counter, data]))
-        }
-        Derivation::DoublePipeline { prf, data } => {
-            present(data)?;
-            let mut chain = Zeroizing::new(data.to_vec());
-            blocks(prf, length, |counter, _| {
-                chain = run(prf, secret, &[&chain])?;
-                run(prf, secret, &[&chain, &counter, data])
-            })
+            front(&output.data, length)
         }
         Derivation::Hkdf { hash, salt, info } => {
             hkdf(hash.unwrap_or(HashingAlgorithm::SHA_256), secret, salt, info, length)
@@ -200,8 +178,55 @@ pub fn derive(method: &Derivation<'_>, secret: &[u8], length: usize, entropy: &d
     }
 }
 
+/// The derivations that use their key only through one MAC or PRF, given the keyed function: it takes a message in pieces.
+/// The key may be where nobody sees it. The bounds of `derive` hold for its callers too.
+///
+/// # Errors
+/// Those of `derive` and of the function; `Unsupported` for a derivation that needs the key itself.
+pub fn by_prf<E: From<CryptoError>>(
+    method: &Derivation<'_>,
+    length: usize,
+    mut prf: impl FnMut(&[&[u8]]) -> Result<Zeroizing<Vec<u8>>, E>,
+) -> Result<KeyBytes, E> {
+    match *method {
+        Derivation::Mac { data, .. } => {
+            present(data)?;
+            Ok(front(&prf(&[data])?, length)?)
+        }
+        Derivation::Counter { prf: of, data } => {
+            present(data)?;
+            blocks(of, length, |counter, _| prf(&[&counter, data]))
+        }
+        Derivation::Feedback { prf: of, iv, data } => {
+            present(data)?;
+            blocks(of, length, |counter, before| prf(&[before.unwrap_or(iv), &counter, data]))
+        }
+        Derivation::DoublePipeline { prf: of, data } => {
+            present(data)?;
+            let mut chain = Zeroizing::new(data.to_vec());
+            blocks(of, length, |counter, _| {
+                chain = prf(&[&chain])?;
+                prf(&[&chain, &counter, data])
+            })
+        }
+        _ => Err(CryptoError::Unsupported("this derivation with a key that nobody sees").into()),
+    }
+}
+
 /// "If the specified length exceeds the output of the derivation method, then the server SHALL return an error."
 pub const TOO_LONG: CryptoError = CryptoError::BadData("the length exceeds the output of the derivation method");
+
+/// Whether data can be encrypted to derive from it.
+///
+/// # Errors
+/// `MissingParameter` without data; `BadParameters` for an IV that would be another one the next time.
+pub fn repeatable(parameters: &Parameters, iv: Option<&[u8]>, data: &[u8]) -> Result<()> {
+    present(data)?;
+    if parameters.random_iv && iv.is_none() {
+        return Err(CryptoError::BadParameters("a derivation with a random IV cannot be repeated"));
+    }
+    Ok(())
+}
 
 fn present(data: &[u8]) -> Result<()> {
     if data.is_empty() { Err(CryptoError::MissingParameter("derivation data")) } else { Ok(()) }
@@ -209,7 +234,11 @@ fn present(data: &[u8]) -> Result<()> {
 
 /// The front of an output that must be long enough.
 fn cut(output: Vec<u8>, length: usize) -> Result<KeyBytes> {
-    let output = Zeroizing::new(output);
+    front(&Zeroizing::new(output), length)
+}
+
+/// The same of an output that somebody else wipes.
+pub fn front(output: &[u8], length: usize) -> Result<KeyBytes> {
     output.get(..length).map(KeyBytes::copy_from).ok_or(TOO_LONG)
 }
 
@@ -223,11 +252,11 @@ fn run(prf: MacAlgorithm, key: &[u8], pieces: &[&[u8]]) -> Result<Zeroizing<Vec<
 }
 
 /// Fills the key block by block; each is made from its 32-bit counter and the block before.
-fn blocks(
+fn blocks<E: From<CryptoError>>(
     prf: MacAlgorithm,
     length: usize,
-    mut block: impl FnMut([u8; 4], Option<&[u8]>) -> Result<Zeroizing<Vec<u8>>>,
-) -> Result<KeyBytes> {
+    mut block: impl FnMut([u8; 4], Option<&[u8]>) -> Result<Zeroizing<Vec<u8>>, E>,
+) -> Result<KeyBytes, E> {
     let size = prf.output_length()?;
     KeyBytes::fill(length, |key| {
         let mut before: Option<Zeroizing<Vec<u8>>> = None;
@@ -297,6 +326,7 @@ fn aws_signature_4(secret: &[u8], date: &[u8], region: &[u8], service: &[u8], le
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::mac;
     use crate::crypto::random::SystemEntropy;
     use crate::registry::{BlockCipherMode, CryptographicAlgorithm};
 

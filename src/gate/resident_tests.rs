@@ -7,9 +7,9 @@ use super::testing::{Answer, TestServer};
 use crate::base::{Date, RngParameters};
 use crate::model::values::{AttributeValue, CryptographicParameters};
 use crate::registry::{
-    BlockCipherMode as Mode, CryptographicAlgorithm as Algorithm, CryptographicUsageMask, EncodingOption,
-    HashingAlgorithm, KeyFormatType, ObjectType, Operation, PaddingMethod, ProtectionLevel, RecommendedCurve,
-    ResultReason, Tag, ValidityIndicator, Version, WrappingMethod,
+    BlockCipherMode as Mode, CryptographicAlgorithm as Algorithm, CryptographicUsageMask, DerivationMethod,
+    EncodingOption, HashingAlgorithm, KeyFormatType, ObjectType, Operation, PaddingMethod, ProtectionLevel,
+    RecommendedCurve, ResultReason, Tag, ValidityIndicator, Version, WrappingMethod,
 };
 use crate::ttlv::Writer;
 use crate::vault::memory::MemoryVault;
@@ -263,6 +263,91 @@ fn a_private_key_of_the_vault_signs_and_decrypts() {
         out.byte_string(Tag::Data, &[0; 64]);
     });
     assert_eq!(reason, ResultReason::BadCryptographicParameters);
+}
+
+/// The bytes that are derived from keys, by a method with some parameters.
+fn derive(
+    bench: &Bench,
+    bases: &[&String],
+    method: DerivationMethod,
+    bytes: usize,
+    parameters: impl Fn(&mut Writer),
+) -> Answer {
+    let answer = bench.ask(Operation::DeriveKey, |out| {
+        out.enumeration(Tag::ObjectType, ObjectType::SecretData.0);
+        bases.iter().for_each(|base| out.text(Tag::UniqueIdentifier, base));
+        out.enumeration(Tag::DerivationMethod, method.0);
+        out.structure(Tag::DerivationParameters, &parameters);
+        out.structure(Tag::Attributes, |out| {
+            out.integer(Tag::CryptographicLength, 8 * bytes as i32);
+            out.integer(Tag::CryptographicUsageMask, CryptographicUsageMask::DeriveKey.0 as i32);
+        });
+    });
+    answer.0
+}
+
+fn derived(
+    bench: &Bench,
+    bases: &[&String],
+    method: DerivationMethod,
+    bytes: usize,
+    parameters: impl Fn(&mut Writer),
+) -> Vec<u8> {
+    let answer = derive(bench, bases, method, bytes, parameters);
+    assert_eq!(answer.reason(0), None, "{method}: {}", answer.message(0));
+    let got = bench.well(Operation::Get, |out| out.text(Tag::UniqueIdentifier, &answer.text(0, Tag::UniqueIdentifier)));
+    let block = got.field(0, Tag::SecretData).and_then(|key| key.child(Tag::KeyBlock)).unwrap();
+    let value = block.child(Tag::KeyValue).and_then(|value| value.child(Tag::KeyMaterial)).unwrap();
+    value.byte_string().unwrap().to_vec()
+}
+
+#[test]
+fn keys_are_derived_from_keys_of_the_vault_without_seeing_them() {
+    let bench = Bench::new();
+    let hmac = bench.create(Algorithm::HMAC_SHA256, 256, |_| {});
+    let mac = |data: &[u8]| {
+        let made = bench.with_key(Operation::MAC, &hmac, &Default::default(), &[(Tag::Data, data)], &[]);
+        made.bytes(0, Tag::MACData).unwrap().to_vec()
+    };
+    let data = |out: &mut Writer| out.byte_string(Tag::DerivationData, b"data");
+    assert_eq!(derived(&bench, &[&hmac], DerivationMethod::HMAC, 20, data), mac(b"data")[..20]);
+    // SP 800-108: each block has its counter, and what it has besides depends on the mode.
+    let (one, two) = (&[0, 0, 0, 1][..], &[0, 0, 0, 2][..]);
+    let blocks = |first: Vec<u8>, second: Vec<u8>| [mac(&first), mac(&second)].concat();
+    let expected = blocks([one, b"data"].concat(), [two, b"data"].concat());
+    assert_eq!(derived(&bench, &[&hmac], DerivationMethod::NIST800_108_C, 64, data), expected);
+    let first = [one, b"data"].concat();
+    let expected = blocks(first.clone(), [&mac(&first)[..], two, b"data"].concat());
+    assert_eq!(derived(&bench, &[&hmac], DerivationMethod::NIST800_108_F, 64, data), expected);
+    let (chain, chained) = (mac(b"data"), mac(&mac(b"data")));
+    let expected = blocks([&chain[..], one, b"data"].concat(), [&chained[..], two, b"data"].concat());
+    assert_eq!(derived(&bench, &[&hmac], DerivationMethod::NIST800_108_DPI, 64, data), expected);
+
+    let aes = bench.create(Algorithm::AES, 256, |_| {});
+    let cbc = mode(Mode::CBC, Some(PaddingMethod::PKCS5));
+    let fields = [(Tag::Data, &b"data"[..]), (Tag::IVCounterNonce, &[9; 16])];
+    let sealed = bench.with_key(Operation::Encrypt, &aes, &cbc, &fields, &[]);
+    let encrypting = |out: &mut Writer| {
+        out.value(Tag::CryptographicParameters, &cbc.clone().into_value());
+        out.byte_string(Tag::InitializationVector, &[9; 16]);
+        data(out);
+    };
+    let found = derived(&bench, &[&aes], DerivationMethod::ENCRYPT, 16, encrypting);
+    assert_eq!(found, sealed.bytes(0, Tag::Data).unwrap());
+
+    let (ours, our_public) = bench.pair(Algorithm::ECDH, 256, Some(RecommendedCurve::P_256));
+    let (theirs, their_public) = bench.pair(Algorithm::ECDH, 256, Some(RecommendedCurve::P_256));
+    let agreed = |private, public| derived(&bench, &[private, public], DerivationMethod::AsymmetricKey, 32, |_| {});
+    assert_eq!(agreed(&ours, &their_public), agreed(&theirs, &our_public));
+    let (_, other_curve) = bench.pair(Algorithm::ECDH, 384, Some(RecommendedCurve::P_384));
+    let answer = derive(&bench, &[&ours, &other_curve], DerivationMethod::AsymmetricKey, 32, |_| {});
+    assert_eq!(answer.reason(0), Some(ResultReason::BadCryptographicParameters), "{}", answer.message(0));
+
+    // What works on the bytes of the key is refused, and so is more than a few calls of the vault.
+    let answer = derive(&bench, &[&hmac], DerivationMethod::HKDF, 32, data);
+    assert_eq!(answer.reason(0), Some(ResultReason::FeatureNotSupported), "{}", answer.message(0));
+    let answer = derive(&bench, &[&hmac], DerivationMethod::NIST800_108_C, 1025, data);
+    assert_eq!(answer.reason(0), Some(ResultReason::BadCryptographicParameters), "{}", answer.message(0));
 }
 
 fn wrapped_by(out: &mut Writer, id: &str, key: &str, encoding: EncodingOption, method: WrappingMethod) {

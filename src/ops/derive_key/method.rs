@@ -1,7 +1,9 @@
 //! What the Derivation Method and the Derivation Parameters mean: which derivation of `crypto::kdf`, with which hash,
 //! MAC or cipher.
 
-use super::sources::{Sources, secret};
+use zeroize::Zeroizing;
+
+use super::sources::Sources;
 use super::{DerivationParameters, Request};
 use crate::base::{Error, KeyBytes, Result};
 use crate::crypto::kdf::{self, Derivation};
@@ -10,9 +12,12 @@ use crate::crypto::{CryptoError, Standing, hash, symmetric};
 use crate::model::attr;
 use crate::model::values::CryptographicParameters;
 use crate::ops::using::parameters::of_cipher;
-use crate::ops::using::{Key, Using, block_for_bytes, permit};
+use crate::ops::using::{Key, TokenKey, Using, block_for_bytes, permit};
 use crate::ops::{Cx, mac};
 use crate::registry::{DerivationMethod, HashingAlgorithm, ResultReason};
+
+/// Longest key, in bytes, that is derived from one in the HSM: each block of it is a call or two.
+const TOKEN_BYTES_MAX: usize = 1024;
 
 /// Derives `length` bytes.
 ///
@@ -86,19 +91,50 @@ pub fn derive(cx: &mut Cx<'_>, request: &Request<'_>, sources: &Sources, length:
     };
     permit(cx, standing)?;
     block_for_bytes(cx, derivation.work(length).map_err(refused)?)?;
-    let secret = secret(cx, key)?;
+    let secret = match key.key(cx)? {
+        Key::Token(key) => return in_token(cx, &key, &derivation, length),
+        Key::Secret(secret) => secret,
+        Key::Private(_) | Key::Public(_) => return key.wrong_key(),
+    };
     kdf::derive(&derivation, secret.expose(), length, &*cx.services.entropy).map_err(refused)
+}
+
+/// The same with a key in the HSM, which makes MACs and ciphertexts there. What works on the bytes of the key is refused.
+fn in_token(cx: &Cx<'_>, key: &TokenKey, derivation: &Derivation<'_>, length: usize) -> Result<KeyBytes> {
+    match *derivation {
+        Derivation::Mac { mac: prf, .. }
+        | Derivation::Counter { prf, .. }
+        | Derivation::Feedback { prf, .. }
+        | Derivation::DoublePipeline { prf, .. } => {
+            if length > TOKEN_BYTES_MAX {
+                return Err(refused(CryptoError::LimitExceeded("length of a key that is derived in the HSM")));
+            }
+            kdf::by_prf(derivation, length, |pieces| key.mac(cx, prf, &pieces.concat()).map(Zeroizing::new))
+        }
+        Derivation::Encrypt { parameters, iv, data } => {
+            kdf::repeatable(parameters, iv, data).map_err(refused)?;
+            let output = key.encrypt(cx, parameters, iv, &[], data)?;
+            kdf::front(&output.data, length).map_err(refused)
+        }
+        Derivation::Pbkdf2 { .. }
+        | Derivation::Hash { .. }
+        | Derivation::Hkdf { .. }
+        | Derivation::AwsSignature4 { .. } => Err(Error::new(
+            ResultReason::FeatureNotSupported,
+            "this derivation method works on the bytes of the key, which lies in the server's HSM and never leaves it",
+        )),
+    }
 }
 
 /// The front of the secret that a private and a public key share. KMIP names no function over it.
 fn agreed(cx: &mut Cx<'_>, sources: &Sources, length: usize) -> Result<KeyBytes> {
     let peer = sources.other.as_ref().map(|other| other.key(cx)).transpose()?;
-    let (Key::Private(own), Some(Key::Public(peer))) = (sources.key.key(cx)?, peer) else {
-        return sources.key.wrong_key();
+    let secret = match (sources.key.key(cx)?, peer) {
+        (Key::Private(own), Some(Key::Public(peer))) => own.agree(&peer)?,
+        (Key::Token(own), Some(Key::Public(peer))) => own.agree(cx, &peer)?,
+        _ => return sources.key.wrong_key(),
     };
-    let secret = own.agree(&peer)?;
-    let front = secret.expose().get(..length).ok_or(kdf::TOO_LONG)?;
-    Ok(KeyBytes::copy_from(front))
+    Ok(kdf::front(secret.expose(), length)?)
 }
 
 /// "For the AWS Signature Version 4 derivation method, the Derivation Data is (in order) the Date, Region, and Service."

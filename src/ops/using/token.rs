@@ -4,7 +4,7 @@
 use super::permit;
 use crate::base::{Error, KeyBytes, Result};
 use crate::crypto::ec::{self, EcCurve};
-use crate::crypto::keys::Input;
+use crate::crypto::keys::{Input, PublicKey};
 use crate::crypto::mac::MacAlgorithm;
 use crate::crypto::operations::{AsymmetricParameters, KeyFacts};
 use crate::crypto::rsa::{RsaEncryption, RsaSignature};
@@ -131,6 +131,14 @@ impl TokenKey {
     pub fn mac(&self, cx: &Cx<'_>, algorithm: MacAlgorithm, data: &[u8]) -> Result<Vec<u8>> {
         permit(cx, algorithm.standing())?;
         Ok(self.perform(cx, Task::Mac(algorithm, data))?.expose().to_vec())
+    }
+
+    /// The secret shared with the holder of a public key on the same curve.
+    pub fn agree(&self, cx: &Cx<'_>, peer: &PublicKey) -> Result<KeyBytes> {
+        match peer {
+            PublicKey::Ec(peer) if Some(peer.curve()) == self.curve => self.perform(cx, Task::Agree(peer)),
+            _ => Err(CryptoError::BadKey("the two keys are not on the same curve").into()),
+        }
     }
 
     /// Wraps another key of the HSM, which does not leave it in the clear.

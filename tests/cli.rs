@@ -50,6 +50,60 @@ impl Data {
     }
 }
 
+/// A Register request for a key, and the operation that it names.
+fn request(operation: Operation) -> Vec<u8> {
+    let mut out = Writer::default();
+    out.structure(Tag::RequestMessage, |out| {
+        out.structure(Tag::RequestHeader, |out| {
+            out.structure(Tag::ProtocolVersion, |out| {
+                out.integer(Tag::ProtocolVersionMajor, 2);
+                out.integer(Tag::ProtocolVersionMinor, 1);
+            });
+            out.integer(Tag::BatchCount, 1);
+        });
+        out.structure(Tag::BatchItem, |out| {
+            out.enumeration(Tag::Operation, operation.0);
+            out.structure(Tag::RequestPayload, |out| {
+                out.text(Tag::UniqueIdentifier, "moved");
+                out.enumeration(Tag::ObjectType, ObjectType::SecretData.0);
+                out.structure(Tag::Attributes, |out| out.integer(Tag::CryptographicUsageMask, 0));
+                out.structure(Tag::SecretData, |out| {
+                    out.enumeration(Tag::SecretDataType, 1);
+                    out.structure(Tag::KeyBlock, |out| {
+                        out.enumeration(Tag::KeyFormatType, KeyFormatType::Opaque.0);
+                        out.structure(Tag::KeyValue, |out| out.byte_string(Tag::KeyMaterial, b"secret"));
+                    });
+                });
+            });
+        });
+    });
+    out.finish().to_vec()
+}
+
+#[test]
+fn files_of_requests_are_brought_in() {
+    let data = Data::new();
+    let file = data.path.join("keys.ttlv");
+    let import = |code, more: &[&str]| {
+        let front = ["import", "ttlv", file.to_str().unwrap(), "--owner", "heir", "--data", data.text()];
+        ends(code, &[&front[..], more].concat())
+    };
+    let whole = request(Operation::Import);
+    fs::write(&file, &whole).unwrap();
+    assert!(import(0, &["--dry-run"]).contains("nothing was brought in"));
+    assert!(import(0, &[]).contains("1 objects were brought in"));
+    assert!(import(0, &[]).contains("1 were here already"));
+    // Nothing of a file is done that cannot be read to its end.
+    fs::write(&file, [&whole[..], &whole[..40]].concat()).unwrap();
+    assert!(import(1, &[]).contains(&format!("byte {}", whole.len())));
+    fs::write(&file, request(Operation::Get)).unwrap();
+    assert!(import(1, &[]).contains("only Import and Register"));
+    // A request that is refused says why; a Register payload names no identifier.
+    fs::write(&file, request(Operation::Register)).unwrap();
+    assert!(import(1, &[]).contains("1 were refused"));
+    assert!(ends(0, &["verify", "--data", data.text()]).contains("Read 1 objects"));
+}
+
 #[test]
 fn init_makes_what_the_documentation_promises_and_only_once() {
     let data = Data::new();

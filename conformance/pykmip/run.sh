@@ -52,6 +52,6 @@ while True:
 PY
 cd "$here"
 status=0
-KEYHAVEN_SUBJECT=127.0.0.1:$kmip KEYHAVEN_PKI=$work/data/pki "$venv/bin/python" -B -m pytest "$@" || status=$?
+KEYHAVEN_SUBJECT=127.0.0.1:$kmip KEYHAVEN_PKI=$work/data/pki KEYHAVEN_BIN=$keyhaven "$venv/bin/python" -B -m pytest "$@" || status=$?
 [ $status -eq 0 ] || tail -n 20 "$work/serve.log"
 exit $status

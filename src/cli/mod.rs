@@ -12,6 +12,7 @@ mod escrow;
 pub mod failure;
 mod files;
 mod hsm_metrics;
+mod import;
 mod init;
 mod log;
 pub mod passphrase;
@@ -199,6 +200,9 @@ enum Verb {
     /// store that no server opens, and is run again.
     #[command(after_help = "Example:\n  keyhaven restore --from keyhaven-1.backup --data /var/lib/keyhaven --dry-run")]
     Restore(backup::RestoreArguments),
+    /// Bring in the objects of another server.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Talk to a KMIP server: create, fetch, find and retire keys.
     Client(client::ClientCommand),
 }
@@ -438,6 +442,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         }
         Verb::Backup(arguments) => backup::run(arguments)?,
         Verb::Restore(arguments) => backup::restore(&arguments)?,
+        Verb::Import(command) => return import::run(command),
         Verb::Client(command) => client::run(command)?,
     }
     Ok(Exit::Success)

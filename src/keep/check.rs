@@ -268,7 +268,7 @@ impl Keep {
         })?;
         for kind in [Kind::Ledger, Kind::Material] {
             walk(&*self.store, &key(kind, &[]), |place, _| {
-                let id = id_of(place);
+                let id = String::from_utf8_lossy(&place[1..]);
                 let named = match self.load(&id, &mut Sequence::default()) {
                     Ok(kept) => kept.is_some_and(|kept| secret_places(&kept.object).iter().any(|own| own == place)),
                     Err(_) => true,
@@ -289,7 +289,7 @@ impl Keep {
         let sealed_under = Seal::version_of(sealed).unwrap_or_default();
         let sequence = Sequence::default();
         let opened = Opened { plain, revision: Seal::revision(sealed), sequence, sealed_under };
-        Ok((opened_record(&id_of(place), &opened)?, sealed_under))
+        Ok((opened_record(&String::from_utf8_lossy(&place[1..]), &opened)?, sealed_under))
     }
 
     fn open_at(&self, class: Class, seal: &Seal, place: &[u8], sealed: &[u8]) -> Result<Buffer, KeepError> {
@@ -309,7 +309,8 @@ fn secret_places(object: &ManagedObject) -> Vec<Vec<u8>> {
     }
 }
 
-/// What a finding calls the place of a value: what follows the letter of its kind.
+/// What a finding calls the place of a value: what follows the letter of its kind. Only for reading: an identifier may hold
+/// what this shows otherwise.
 fn id_of(place: &[u8]) -> String {
     match place.split_first() {
         Some((_, id)) if id.iter().all(u8::is_ascii_graphic) => String::from_utf8_lossy(id).into_owned(),

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::guess::symmetric_key;
 use super::support::{House, Seeded, Setup, attributes, field, id, id_in, name, root};
 use crate::base::{Field, Value};
 use crate::gate::CoreError;
@@ -13,7 +14,7 @@ use crate::gate::repair::{RepairError, Repaired, repair};
 use crate::gate::verify::{Verified, verify};
 use crate::keep::Keep;
 use crate::keep::check::Cure;
-use crate::registry::{Operation, Tag, Version};
+use crate::registry::{ObjectType, Operation, Tag, Version};
 use crate::store::{Commit, Memory, Range, Store, Write};
 use crate::vault::root::{Root, SoftRoot};
 
@@ -287,4 +288,24 @@ fn a_store_of_release_0_1_is_read_and_gets_its_commit_record() {
 
 fn locate(called: &str) -> Field {
     attributes(V, (Tag::TemplateAttribute, Tag::Attributes), &[name(called)])
+}
+
+#[test]
+fn an_identifier_of_any_text_is_read_as_it_is() {
+    let store = Arc::new(Memory::new());
+    let house = House::over(store.clone(), &Setup::default());
+    for at in ["two words", "schl\u{fc}ssel", "1"] {
+        let mask = field(Tag::CryptographicUsageMask, Value::Integer(12));
+        let payload = vec![
+            id(V, at),
+            field(Tag::ObjectType, Value::Enumeration(ObjectType::SymmetricKey.0)),
+            field(Tag::Attributes, Value::Structure(vec![mask])),
+            field(Tag::SymmetricKey, symmetric_key(&[3; 16])),
+        ];
+        house.does("alice", V, Operation::Import, payload);
+    }
+    store.crash();
+    assert_eq!(look(&store, None).findings.listed, []);
+    let repaired = mend(&store, None, false).unwrap();
+    assert_eq!((repaired.added, repaired.removed), (0, 0));
 }

@@ -9,6 +9,7 @@ mod faults;
 mod guess;
 mod kem;
 mod laws;
+mod long_life;
 mod properties;
 mod reasons;
 mod reprovision;

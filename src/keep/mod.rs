@@ -407,7 +407,12 @@ impl Keep {
                 if let Some(name) = resident_key(&object) {
                     commit.writes.push(resident_row(name, TO_ERASE, &id));
                 }
-                Arc::make_mut(&mut object).material.reference = Some(self.seal_body(&id, body, commit)?);
+                let reference = self.seal_body(&id, body, commit)?;
+                let is_apart = |reference: &MaterialRef| reference.0.first() == Some(&APART);
+                if object.material.reference.as_ref().is_some_and(is_apart) && !is_apart(&reference) {
+                    commit.writes.push(Write { key: key(Kind::Material, &[id.as_bytes()]), value: None });
+                }
+                Arc::make_mut(&mut object).material.reference = Some(reference);
             }
             BodyChange::Resident(name) => {
                 Arc::make_mut(&mut object).material.reference =

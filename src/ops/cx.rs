@@ -16,7 +16,7 @@ use crate::keep::{BodyChange, Keep, Kept, Transaction};
 use crate::model::lifecycle::{Event, next};
 use crate::model::right::{Caller, ExportPermit, ObjectFacts, Policy, Release, Right, Verdict, permitted};
 use crate::model::usage::AfterLife;
-use crate::model::{ManagedObject, Refusal, attr, rule};
+use crate::model::{ManagedObject, MaterialRef, Refusal, attr, rule};
 use crate::proto::id::{Id, IdRef};
 use crate::proto::message::Ephemeral;
 use crate::proto::objects::Body;
@@ -359,9 +359,16 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Stages an imported object: its Last Change Date is the one it brought, if it did, and what lay in its place
-    /// before is gone.
-    pub fn save_imported(&mut self, object: Object, body: Option<Body>) -> Result<Id> {
+    /// Stages an imported object: its Last Change Date is the one it brought, if it did, and the material that lay in its
+    /// place before is gone.
+    pub fn save_imported(
+        &mut self,
+        mut object: Object,
+        body: Option<Body>,
+        lay_there: Option<MaterialRef>,
+    ) -> Result<Id> {
+        object.material.reference = lay_there;
+        self.block_to_erase(&object)?;
         self.stage_at(object, body.map_or(BodyChange::Erase, BodyChange::Set), false)
     }
 

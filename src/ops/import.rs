@@ -101,6 +101,7 @@ impl Op for Import {
         known_type(new.object_type, cx)?;
         fits_limits(cx, new.body.as_ref())?;
         let replaced = vacate(cx, &request.id, request.replace)?;
+        let lay_there = replaced.as_ref().and_then(|old| old.material.reference.clone());
         let mut object = cx.new_object_as(&request.id, new.object_type, replaced);
         object.material = new.material;
         let mut body = new.body;
@@ -128,7 +129,7 @@ impl Op for Import {
         wrapped(cx, &mut made, &mut object)?;
         complete(cx, &mut object, made, &supplied, body.as_ref())?;
         cx.may_create(&object)?;
-        let id = cx.save_imported(object, body)?;
+        let id = cx.save_imported(object, body, lay_there)?;
         cx.answer(UniqueIdentifier::Import, &id);
         Ok(Response { id })
     }

@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::guess::symmetric_key;
 use super::support::{House, Seeded, Setup, attributes, field, id, id_in, name, root};
 use crate::base::{Field, Value};
 use crate::gate::CoreError;
@@ -14,7 +13,7 @@ use crate::gate::repair::{RepairError, Repaired, repair};
 use crate::gate::verify::{Verified, verify};
 use crate::keep::Keep;
 use crate::keep::check::Cure;
-use crate::registry::{ObjectType, Operation, Tag, Version};
+use crate::registry::{KeyFormatType, ObjectType, Operation, SecretDataType, State, Tag, Version};
 use crate::store::{Commit, Memory, Range, Store, Write};
 use crate::vault::root::{Root, SoftRoot};
 
@@ -290,22 +289,60 @@ fn locate(called: &str) -> Field {
     attributes(V, (Tag::TemplateAttribute, Tag::Attributes), &[name(called)])
 }
 
+/// The payload of Import for Secret Data of so many bytes; with none it is an object that was destroyed.
+fn import(at: &str, bytes: usize, replace: bool) -> Vec<Field> {
+    let enumeration = |tag, number| field(tag, Value::Enumeration(number));
+    let state = if bytes == 0 { State::Destroyed } else { State::PreActive };
+    let attributes = vec![field(Tag::CryptographicUsageMask, Value::Integer(0)), enumeration(Tag::State, state.0)];
+    let material = Value::Structure(vec![field(Tag::KeyMaterial, Value::ByteString(vec![3; bytes].into()))]);
+    let block = vec![enumeration(Tag::KeyFormatType, KeyFormatType::Opaque.0), field(Tag::KeyValue, material)];
+    let secret = vec![
+        enumeration(Tag::SecretDataType, SecretDataType::Password.0),
+        field(Tag::KeyBlock, Value::Structure(block)),
+    ];
+    vec![
+        id(V, at),
+        enumeration(Tag::ObjectType, ObjectType::SecretData.0),
+        field(Tag::ReplaceExisting, Value::Boolean(replace)),
+        field(Tag::Attributes, Value::Structure(attributes)),
+        field(Tag::SecretData, Value::Structure(secret)),
+    ]
+}
+
 #[test]
 fn an_identifier_of_any_text_is_read_as_it_is() {
     let store = Arc::new(Memory::new());
     let house = House::over(store.clone(), &Setup::default());
     for at in ["two words", "schl\u{fc}ssel", "1"] {
-        let mask = field(Tag::CryptographicUsageMask, Value::Integer(12));
-        let payload = vec![
-            id(V, at),
-            field(Tag::ObjectType, Value::Enumeration(ObjectType::SymmetricKey.0)),
-            field(Tag::Attributes, Value::Structure(vec![mask])),
-            field(Tag::SymmetricKey, symmetric_key(&[3; 16])),
-        ];
-        house.does("alice", V, Operation::Import, payload);
+        house.does("alice", V, Operation::Import, import(at, 16, false));
     }
     store.crash();
     assert_eq!(look(&store, None).findings.listed, []);
     let repaired = mend(&store, None, false).unwrap();
     assert_eq!((repaired.added, repaired.removed), (0, 0));
+}
+
+/// Short material lies in one row, long material in two, and what is destroyed has none.
+#[test]
+fn what_an_import_replaces_leaves_no_material() {
+    for before in [16, 700] {
+        for after in [16, 700, 0] {
+            let store = Arc::new(Memory::new());
+            let house = House::over(store.clone(), &Setup::default());
+            house.does("alice", V, Operation::Import, import("one", before, false));
+            house.does("alice", V, Operation::Import, import("one", after, true));
+            if after > 0 {
+                assert_eq!(house.material("alice", V, "one").len(), after);
+            }
+            store.crash();
+            let found = look(&store, None);
+            assert_eq!(found.findings.listed, [], "{after} bytes instead of {before}");
+            let rows = match after {
+                0 => 0,
+                16 => 1,
+                _ => 2,
+            };
+            assert_eq!(found.secrets, rows, "{after} bytes instead of {before}");
+        }
+    }
 }

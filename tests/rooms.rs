@@ -107,6 +107,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("ops/pkcs11/mod.rs", "3.0 echoes a correlation value that 2.1 leaves out"),
     ("ops/split_key.rs", "the field polynomial that 1.x and 2.x write down without a name for it"),
     ("ops/using/", "fields of answers that are there in some versions alone"),
+    ("cli/import/", "the objects of other servers come in the form of any version"),
     ("cli/client/", "the client speaks every version, as proto does from the other side"),
 ];
 

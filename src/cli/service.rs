@@ -269,18 +269,7 @@ impl KeyService {
             clock: Arc::new(SystemClock),
             entropy,
             limits: config.limits(),
-            settings: Settings {
-                interop: config.policy.interop,
-                put: config.policy.put,
-                legacy_algorithms: config.policy.legacy_algorithms,
-                software_rsa: config.policy.software_rsa,
-                after_life: if config.policy.process_after_deactivation {
-                    AfterLife::MayProcess
-                } else {
-                    AfterLife::Closed
-                },
-                ..Settings::default()
-            },
+            settings: settings(config),
             durable_reads: config.audit.durable_reads,
             witness: Some(config.store.witness.clone()),
         })?;
@@ -340,6 +329,22 @@ fn root_name(config: &Config) -> &'static str {
         RootKind::Passphrase => "passphrase",
         RootKind::Pkcs11 => "pkcs11",
         RootKind::Shares => "shares",
+    }
+}
+
+/// What the operator chose of what operations do.
+pub fn settings(config: &Config) -> Settings {
+    let policy = &config.policy;
+    Settings {
+        interop: policy.interop,
+        put: policy.put,
+        legacy_algorithms: policy.legacy_algorithms,
+        software_rsa: policy.software_rsa,
+        after_life: match policy.process_after_deactivation {
+            true => AfterLife::MayProcess,
+            false => AfterLife::Closed,
+        },
+        ..Settings::default()
     }
 }
 

@@ -1,27 +1,33 @@
 //! `keyhaven import`: objects of another server become objects of this one, each by an Import or Register request to the
 //! core, with its checks, its commit and its audit entry. The server must not run.
 
+mod files;
+mod mirror;
 mod pykmip;
+#[cfg(test)]
+mod tests;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use comfy_table::{Table, presets};
 use indicatif::ProgressBar;
 use serde_json::json;
 
+use self::mirror::Mirror;
 use super::Place;
 use super::config::Config;
 use super::failure::{Exit, Failure};
 use super::progress::bar;
+use super::seams::open_keep;
 use super::service::KeyService;
-use crate::base::{Buffer, KeyBytes, Limits};
+use crate::base::{Buffer, Limits};
 use crate::gate::identity::Peer;
 use crate::gate::{Core, Outcome};
+use crate::keep::Keep;
 use crate::model::right::Caller;
-use crate::registry::{Operation, ResultReason, ResultStatus, Tag};
-use crate::ttlv::{Item, check, frame};
+use crate::registry::{ResultReason, ResultStatus, Tag};
+use crate::ttlv::{Item, check};
 
 /// Where the objects come from.
 #[derive(Debug, Subcommand)]
@@ -30,8 +36,9 @@ pub enum ImportCommand {
     ///
     /// Identifier, owner, state, names, application data and groups stay. PyKMIP keeps no dates but the Initial Date: it
     /// becomes the date of the state too. Operation policies are not brought in: an object is its owner's. The database is
-    /// only read. An object whose identifier exists here already is left as it is, so the command can be run again. Exit
-    /// code 1: some object was refused; its line says why, and the others are in.
+    /// only read. An object that is here already is left as it is, so the command can be run again; if another object has
+    /// its identifier, or it was changed here since, it is refused and its line says in what they differ. Exit code 1: some
+    /// object was refused; the others are in.
     #[command(
         after_help = "Example:\n  keyhaven import pykmip /var/lib/pykmip/pykmip.database --data /var/lib/keyhaven --dry-run"
     )]
@@ -48,10 +55,14 @@ pub enum ImportCommand {
         #[command(flatten)]
         how: How,
     },
-    /// Play files of KMIP requests: Import and Register requests in binary TTLV, one after the other in each file.
+    /// Bring in the objects of files of binary TTLV.
     ///
-    /// An Import request brings identifier, state and attributes with it, a Register request gets an identifier. Other
-    /// operations are refused before anything is done. Exit code 1: some request was refused; the others are done.
+    /// In each file stand, one after the other: Request Messages of Import and Register; Response Messages of Get and
+    /// Export, and of Get Attributes beside Get in the same message, as another server gave them; or the payload of such a
+    /// request or answer alone, which is read as KMIP 1.4, with Attributes as 2.1, with an Identifier as 3.0. What is
+    /// registered gets an identifier, all else keeps its own, and its state and attributes as far as they are in the file.
+    /// Anything else is refused by file and byte before anything is done. Exit code 1: some object was refused; the others
+    /// are in.
     #[command(
         after_help = "Example:\n  keyhaven import ttlv keys-1.ttlv keys-2.ttlv --owner db-1 --data /var/lib/keyhaven"
     )]
@@ -70,7 +81,8 @@ pub enum ImportCommand {
 /// What both have in common.
 #[derive(Debug, clap::Args)]
 pub struct How {
-    /// Read everything and say what would be brought in, without opening the store.
+    /// Say what would be brought in, is here already or would be refused, and change nothing. While a server runs its
+    /// store cannot be read: then it says what it can without, and that it did.
     #[arg(long)]
     dry_run: bool,
     /// Print the report as JSON, without a progress bar.
@@ -119,40 +131,38 @@ pub fn run(command: ImportCommand) -> Result<Exit, Failure> {
         }
         ImportCommand::Ttlv { files, owner, how } => {
             let limits = how.place.load()?.limits();
-            let read = files.iter().map(|file| requests_of(file, &owner, &limits));
+            let read = files.iter().map(|file| files::read(file, &owner, &limits));
             (read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect(), how)
         }
     };
     let config = how.place.load()?;
-    let came = if how.dry_run { None } else { Some(play(&config, &requests, how.json)?) };
-    Ok(report(&requests, came.as_deref(), how.json))
+    if how.dry_run {
+        let store = open(&config);
+        let came = preview(&config, &requests, store.as_ref().ok().and_then(Option::as_ref), how.json)?;
+        return Ok(report(&requests, &came, Some(store.err().as_ref()), how.json));
+    }
+    Ok(report(&requests, &play(&config, &requests, how.json)?, None, how.json))
 }
 
-/// The requests in a file.
-fn requests_of(file: &Path, owner: &str, limits: &Limits) -> Result<Vec<Request>, Failure> {
-    let wrong = |at: usize, why: &str| Failure::failed(format!("{}, byte {at}: {why}", file.display()));
-    let bytes = fs::read(file).map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
-    let bytes = KeyBytes::new(bytes);
-    let bytes = bytes.expose();
-    let mut requests = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        let length = frame(rest, Tag::RequestMessage, limits).map_err(|error| wrong(at, &error.to_string()))?;
-        let length = length.filter(|length| *length <= rest.len()).ok_or_else(|| wrong(at, "it is cut off here"))?;
-        let message = check(&rest[..length], limits).map_err(|error| wrong(at, &error.to_string()))?;
-        let known = |item: &Item<'_>| {
-            let operation = item.child(Tag::Operation).and_then(|operation| operation.enumeration());
-            [Operation::Import, Operation::Register].iter().any(|one| Some(one.0) == operation)
-        };
-        if !message.children().filter(|item| item.tag == Tag::BatchItem).all(|item| known(&item)) {
-            return Err(wrong(at, "only Import and Register requests are played"));
-        }
-        let what = format!("{}, byte {at}", file.display());
-        requests.push(Request { what, owner: owner.into(), message: Buffer::copy_from(&rest[..length]) });
-        at += length;
+/// The objects of the store; None if there is none yet.
+fn open(config: &Config) -> Result<Option<Keep>, Failure> {
+    if !config.store.directory.exists() {
+        return Ok(None);
     }
-    Ok(requests)
+    open_keep(config).map(Some)
+}
+
+/// What would come of each.
+fn preview(config: &Config, requests: &[Request], store: Option<&Keep>, json: bool) -> Result<Vec<Came>, Failure> {
+    let mirror = Mirror::new(config)?;
+    let bar = if json { ProgressBar::hidden() } else { bar("looking", requests.len() as u64) };
+    let mut came = Vec::with_capacity(requests.len());
+    for request in requests {
+        came.push(mirror.expect(request, store).map_err(|error| Failure::failed(error.to_string()))?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(came)
 }
 
 /// Asks the core for each.
@@ -161,14 +171,28 @@ fn play(config: &Config, requests: &[Request], json: bool) -> Result<Vec<Came>, 
     let core = service.core_for_command()?;
     let bar = if json { ProgressBar::hidden() } else { bar("importing", requests.len() as u64) };
     let mut came = Vec::with_capacity(requests.len());
+    let mut mirror = None;
     for request in requests {
-        came.push(ask(&core, request));
+        came.push(match (ask(&core, request), &mirror) {
+            (Came::There, Some(mirror)) => is_it(mirror, &core, request)?,
+            (Came::There, None) => is_it(mirror.insert(Mirror::new(config)?), &core, request)?,
+            (came, _) => came,
+        });
         bar.inc(1);
     }
     bar.finish_and_clear();
     let store = core.store();
     store.wait_durable(store.latest()).map_err(|error| Failure::failed(error.to_string()))?;
     Ok(came)
+}
+
+/// Whether what is here under the identifier is the object of the request.
+fn is_it(mirror: &Mirror, core: &Core, request: &Request) -> Result<Came, Failure> {
+    match mirror.expect(request, Some(core.keep())).map_err(|error| Failure::failed(error.to_string()))? {
+        // In the mirror it was there too: the request comes twice.
+        Came::In | Came::There => Ok(Came::There),
+        refused => Ok(refused),
+    }
 }
 
 fn ask(core: &Core, request: &Request) -> Came {
@@ -199,17 +223,8 @@ fn outcome(reply: &[u8], limits: &Limits) -> Came {
     worst
 }
 
-fn report(requests: &[Request], came: Option<&[Came]>, json: bool) -> Exit {
-    let Some(came) = came else {
-        if json {
-            let all = requests.iter().map(|request| json!({"object": request.what, "owner": request.owner}));
-            println!("{}", json!({"dry_run": true, "objects": all.collect::<Vec<_>>()}));
-        } else {
-            println!("{}", table(["object", "owner"], requests.iter().map(|request| [&*request.what, &request.owner])));
-            println!("{} objects can be read; nothing was brought in.", requests.len());
-        }
-        return Exit::Success;
-    };
+/// Prints what became of the requests. `dry` holds why the store could not be looked at, if nothing was to be done.
+fn report(requests: &[Request], came: &[Came], dry: Option<Option<&Failure>>, json: bool) -> Exit {
     let refused: Vec<[&str; 3]> = requests
         .iter()
         .zip(came)
@@ -220,14 +235,38 @@ fn report(requests: &[Request], came: Option<&[Came]>, json: bool) -> Exit {
         .collect();
     let new = came.iter().filter(|came| matches!(came, Came::In)).count();
     let there = came.len() - new - refused.len();
+    let unread = dry.flatten().map(|failure| &*failure.words);
     if json {
         let lines = refused.iter().map(|[what, owner, why]| json!({"object": what, "owner": owner, "why": why}));
-        println!("{}", json!({"new": new, "there": there, "refused": lines.collect::<Vec<_>>()}));
+        let mut all = json!({"new": new, "there": there, "refused": lines.collect::<Vec<_>>()});
+        if dry.is_some() {
+            let objects = requests.iter().map(|request| json!({"object": request.what, "owner": request.owner}));
+            all["dry_run"] = true.into();
+            all["objects"] = objects.collect();
+            all["store_unread"] = unread.into();
+        }
+        println!("{all}");
     } else {
-        if !refused.is_empty() {
+        if dry.is_some() {
+            let rows = requests.iter().zip(came).map(|(request, came)| match came {
+                Came::In => [&*request.what, &*request.owner, "comes in"],
+                Came::There => [&*request.what, &*request.owner, "is here already"],
+                Came::Refused(why) => [&*request.what, &*request.owner, why],
+            });
+            println!("{}", table(["object", "owner", "what would happen"], rows));
+        } else if !refused.is_empty() {
             println!("{}", table(["object", "owner", "refused because"], refused.iter().copied()));
         }
-        println!("{new} objects were brought in, {there} were here already, {} were refused.", refused.len());
+        if let Some(why) = unread {
+            println!("What is in the store was not looked at: {why}");
+        }
+        let refused = refused.len();
+        match dry {
+            Some(_) => println!(
+                "{new} would be brought in, {there} are here already, {refused} would be refused; nothing was brought in."
+            ),
+            None => println!("{new} objects were brought in, {there} were here already, {refused} were refused."),
+        }
     }
     if refused.is_empty() { Exit::Success } else { Exit::Failed }
 }

@@ -40,10 +40,13 @@ cargo test --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
 # The standard's test cases once more, with the root in an HSM.
 KEYHAVEN_TEST_ROOT=pkcs11 cargo test --workspace --test vectors 2>&1 | tee -a "$log" || status=$?
 
-# PyKMIP, both of its clients, in every version it speaks; then the session of the README's first command.
+# PyKMIP, both of its clients, in every version it speaks; OpenStack's two clients; then the session of the README's first
+# command. `conformance/live/ceph.sh --install` is for whoever may put Ceph's daemons on the machine.
 pytest_log=$(mktemp)
 trap 'rm -f "$log" "$pytest_log"' EXIT
-conformance/pykmip/run.sh 2>&1 | tee "$pytest_log" || status=1
+for suite in pykmip/run live/barbican live/swift; do
+    "conformance/$suite.sh" 2>&1 | tee -a "$pytest_log" || status=1
+done
 session=0
 bash examples/quickstart.sh --once || session=1
 [ "$session" = 0 ] || status=1

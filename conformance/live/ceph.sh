@@ -1,6 +1,6 @@
 #!/bin/sh
 # Ceph's object gateway with SSE-KMS: a monitor, an OSD that keeps all in memory, and the gateway on the loopback, from
-# Debian's packages; README.md says what is looked at. Packages are installed only as root, and only if asked:
+# Debian's packages; conformance/README.md says what is looked at. Packages are installed only as root, and only if asked:
 #   conformance/live/ceph.sh --install
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the tests of test_swift.py; what it is given goes to pytest. README.md says what they do.
+# Runs the tests of test_swift.py; what it is given goes to pytest. conformance/README.md says what they do.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 . "$here/../server.sh"

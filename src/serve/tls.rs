@@ -114,7 +114,8 @@ impl Configs {
     fn read(options: &TlsOptions) -> Result<Self, TlsError> {
         let kmip = config(options)?;
         let mut https = kmip.clone();
-        https.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Both, as servers must have both (Additional Message Encodings 1.0 §2.5) and some clients offer the one they use.
+        https.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
         // A session of one protocol is not to be resumed in the other.
         https.session_storage = ServerSessionMemoryCache::new(SESSIONS_MAX);
         https.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::plain)?;

@@ -22,6 +22,7 @@ pub fn tests() -> Result<Vec<Trial>> {
         trial("rule::11-user-and-password", users),
         trial("rule::18-one-record-each-answer", || TLS.iter().try_for_each(|versions| one_record(*versions))),
         trial("rule::19-strangers-see-nothing", strangers),
+        trial("rule::22-sizes-of-profiles", || ["1.0", "1.1", "1.2"].iter().try_for_each(|version| sizes(version))),
     ])
 }
 
@@ -196,4 +197,50 @@ fn strangers() -> Result<()> {
         owner.disconnect()?;
     }
     Ok(())
+}
+
+/// What the Tape Library profile asks for at least, which is more than the other profiles do: 30 custom attributes of three
+/// types on an object, names of 64 characters, values and Names of 256, and batches of 32 in order
+/// (kmip-tape-lib-profile-v1.0 §2.3, kmip-sa-sed-profile-v1.0 §2.3).
+fn sizes(version: &str) -> Result<()> {
+    let subject = subject()?;
+    let mut player = Player::new(&subject, "sizes", version)?;
+    let custom = |number: usize| {
+        let name = format!("x-{number:0>62}");
+        match number % 3 {
+            0 => format!(r#"<Attribute name="{name}" value="{number:b>256}"/>"#),
+            1 => format!(r#"<Attribute name="{name}" type="Integer" value="{number}"/>"#),
+            _ => format!(r#"<Attribute name="{name}" type="DateTime" value="13494748{number:0>2}"/>"#),
+        }
+    };
+    let attributes: String = (0..30).map(custom).collect();
+    let names: String = (0..30).map(|number| format!(r#"<AttributeName value="x-{number:0>62}"/>"#)).collect();
+    // `$run` has a length of its own: the part before it alone has 256 characters.
+    let name = format!(r#"<Attribute name="Name"><NameValue value="{:n>256}-$run"/>"#, "");
+    let name = format!(r#"{name}<NameType value="UninterpretedTextString"/></Attribute>"#);
+    let namespace = r#"<Attribute name="Application Specific Information"><ApplicationNamespace value="LIBRARY-LTO"/>
+        <ApplicationData value="0123456789ABCDEF"/></Attribute>"#;
+    let barcode = r#"<Attribute name="Alternative Name"><AlternativeNameValue value="XXA012A1"/>
+        <AlternativeNameType value="UninterpretedTextString"/></Attribute>"#;
+    let barcode = if version == "1.2" { barcode } else { "" };
+    let named = r#"<AttributeName value="Name"/><AttributeName value="Application Specific Information"/>"#;
+    player.lines(&format!(
+        r#"<request><item op="Create"><ObjectType value="SymmetricKey"/><TemplateAttribute>
+        <Attribute name="Cryptographic Algorithm" value="AES"/><Attribute name="Cryptographic Length" value="256"/>
+        <Attribute name="Cryptographic Usage Mask" value="Encrypt Decrypt"/>{name}{namespace}{barcode}{attributes}
+        </TemplateAttribute></item></request>
+        <answer><item><ObjectType value="SymmetricKey"/><UniqueIdentifier value="$key"/></item></answer>
+        <request><item op="GetAttributes"><UniqueIdentifier value="$key"/>{names}{named}</item></request>
+        <answer><item><UniqueIdentifier value="$key"/>{attributes}{name}{namespace}</item></answer>"#
+    ))?;
+    let asks: String = (0..32)
+        .map(|id| {
+            let attribute = r#"<AttributeName value="State"/>"#;
+            format!(r#"<item op="GetAttributes" id="{id:02x}"><UniqueIdentifier value="$key"/>{attribute}</item>"#)
+        })
+        .collect();
+    let answers =
+        r#"<item><UniqueIdentifier value="$key"/><Attribute name="State" value="PreActive"/></item>"#.repeat(32);
+    player.lines(&format!(r#"<request order="true">{asks}</request><answer>{answers}</answer>"#))?;
+    player.disconnect()
 }

@@ -1,7 +1,9 @@
 //! KMIP over HTTPS, and the admin pages.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::{Codec, Encoding};
@@ -60,6 +62,26 @@ async fn messages_are_posted_in_each_encoding() {
     assert_eq!(body, message(Tag::ResponseMessage, "blocked"));
     let (_, body) = post(&world, &head("application/octet-stream").replace("1.1", "1.0"), &command("E1.0")).await;
     assert_eq!(body, message(Tag::ResponseMessage, "1.0"));
+}
+
+#[tokio::test]
+async fn a_client_may_offer_either_http_or_none() {
+    let world = World::new().await;
+    let offering = |names: &[&str]| {
+        let mut config = ClientConfig::clone(&world.config(Some(&world.client())));
+        config.alpn_protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    };
+    for (offered, chosen) in [
+        (&["http/1.0"][..], Some("http/1.0")),
+        (&["http/1.1"], Some("http/1.1")),
+        (&["http/1.0", "http/1.1"], Some("http/1.1")),
+        (&[], None),
+    ] {
+        let client = connect(world.server.https()[0], &offering(offered)).await.unwrap();
+        assert_eq!(client.0.get_ref().1.alpn_protocol(), chosen.map(str::as_bytes), "{offered:?}");
+    }
+    assert!(connect(world.server.https()[0], &offering(&["h2"])).await.is_err());
 }
 
 #[tokio::test]

@@ -43,7 +43,8 @@ held = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
 print(*(one.getsockname()[1] for one in held))' "$1"
 }
 
-# serve NAME...: a server with a client certificate for each name. Sets KEYHAVEN_SUBJECT, KEYHAVEN_PKI and $work.
+# serve NAME...: a server with a client certificate for each name. Sets $work and, for the tests,
+# KEYHAVEN_SUBJECT, KEYHAVEN_PKI and KEYHAVEN_BIN.
 serve() {
     work=$(mktemp -d)
     [ -z "${KEYHAVEN_SUBJECT:-}" ] || return 0
@@ -73,7 +74,7 @@ while True:
             sys.exit(f"the server is not ready: {error}")
         time.sleep(0.05)
 PY
-    export KEYHAVEN_SUBJECT="127.0.0.1:$1" KEYHAVEN_PKI="$work/data/pki"
+    export KEYHAVEN_SUBJECT="127.0.0.1:$1" KEYHAVEN_PKI="$work/data/pki" KEYHAVEN_BIN="$keyhaven"
 }
 
 # tests ARGUMENT...: pytest in the folder of the script; if it fails, with the end of the server's log.

@@ -184,7 +184,7 @@ async fn a_draining_server_is_not_ready_but_says_so() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     let admin = world.server.admin().unwrap();
-    let rules = std::sync::Arc::clone(&world.rules);
+    let rules = Arc::clone(&world.rules);
     let drain = tokio::spawn(world.server.drain());
     let mut tcp = tokio::net::TcpStream::connect(admin).await.unwrap();
     tcp.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await.unwrap();

@@ -9,6 +9,7 @@ use super::open::{HandOver, OpenError, Rotated, new_namespace, rotate_root};
 use crate::base::Result;
 use crate::keep::rotation::{Progress, Step};
 use crate::registry::Operation;
+use crate::store::StoreError;
 use crate::vault::root::{Old, Renewal};
 
 /// The journal entry of a key that the server rotates says which.
@@ -40,6 +41,11 @@ impl Core {
         let words = format!("namespace key version {version} begun");
         let entry = self.own_entry(Kind::Server, NO_OPERATION, "", &words);
         self.keep().begin_rotation(version, &key, wrapped, entry)?;
+        if self.keep().rotation()?.is_none() {
+            return Err(
+                StoreError::plain("the store is too busy to begin a rotation; nothing was changed, try again").into()
+            );
+        }
         tracing::info!(version, "the namespace key is being rotated");
         Ok(())
     }

@@ -84,7 +84,8 @@ pub struct Progress {
 pub enum Step {
     /// There is nothing to do.
     Idle,
-    /// The next step follows when this commit is durable.
+    /// The next step follows when this commit is durable. Of a store that is too busy it is the last one there is: the same
+    /// step again then.
     After(Sequence),
     /// A request was faster: the same step again.
     Again,
@@ -210,11 +211,7 @@ impl Keep {
             writes: vec![Write { key: new, value: Some(wrapped) }, Write { key: place, value: Some(state) }],
             journal,
         };
-        let step = self.commit_step(commit)?;
-        if let Step::After(sequence) = step {
-            *coming = Some((sequence, seal));
-        }
-        Ok(step)
+        self.commit_step(commit, Some(seal), &mut coming)
     }
 
     /// How far a rotation is; None if none runs.
@@ -267,11 +264,7 @@ impl Keep {
             },
         }
         self.stage_memo(&StagedMemo::new(STATE, found, Some(state.encode())), &mut commit)?;
-        let step = self.commit_step(commit)?;
-        if let (Step::After(sequence), Some(seal)) = (step, then) {
-            *coming = Some((sequence, seal));
-        }
-        Ok(step)
+        self.commit_step(commit, then, &mut coming)
     }
 
     /// Nothing needs the old version any more: it is wiped, and what opens its part of the audit chain is kept.
@@ -293,11 +286,8 @@ impl Keep {
                 commit.writes.push(Write { key: place, value: None });
             }
         }
-        let step = self.commit_step(commit)?;
-        if let Step::After(sequence) = step {
-            *coming = Some((sequence, self.seal.with_newest_alone(retired)));
-        }
-        Ok(step)
+        let alone = self.seal.with_newest_alone(retired);
+        self.commit_step(commit, Some(alone), coming)
     }
 
     fn state(&self) -> Result<(Option<State>, Found), KeepError> {
@@ -305,10 +295,19 @@ impl Keep {
         Ok(memo.map_or_else(Default::default, |memo| (State::decode(memo.value.expose()), memo.found)))
     }
 
-    /// The only commit of a rotation.
-    fn commit_step(&self, commit: Commit) -> Result<Step, KeepError> {
+    /// The only commit of a rotation. `then` are the keys that it puts in force, once it is durable: only if it was made, or
+    /// values would be sealed under a key that no store has.
+    fn commit_step(
+        &self,
+        commit: Commit,
+        then: Option<Seal>,
+        coming: &mut Option<(Sequence, Seal)>,
+    ) -> Result<Step, KeepError> {
         match self.store.commit(commit) {
-            Ok(sequence) => Ok(Step::After(sequence)),
+            Ok(sequence) => {
+                *coming = then.map(|seal| (sequence, seal));
+                Ok(Step::After(sequence))
+            }
             Err(CommitError::Conflict) => Ok(Step::Again),
             Err(CommitError::Busy) => Ok(Step::After(self.store.latest())),
             Err(CommitError::Store(error)) => Err(error.into()),

@@ -11,7 +11,7 @@ use crate::keep::keys::{Kind, namespace};
 use crate::keep::rotation::{Pass, Step};
 use crate::keep::seal::{Class, Seal};
 use crate::registry::{Operation, Tag, Version};
-use crate::store::{Memory, Range, Store};
+use crate::store::{FaultPlan, Faults, Memory, Range, Store};
 use crate::vault::root::Root;
 
 const V: Version = Version::V1_4;
@@ -149,6 +149,38 @@ fn a_rotation_goes_on_after_each_restart() {
         }
     }
     panic!("the rotation does not end");
+}
+
+/// A commit that a busy store did not take puts no key in force: at the beginning, at any step, at the end.
+#[test]
+fn a_busy_store_puts_no_key_in_force() {
+    for fault in [FaultPlan::busy, FaultPlan::conflict] {
+        for nth in 1.. {
+            let store = Arc::new(Faults::new(Memory::new(), FaultPlan::new()));
+            let house = House::over(store.clone(), &Setup::default());
+            let mut keys = vec![house.key("alice", "before")];
+            store.set_plan(fault(FaultPlan::new(), nth));
+            if house.core.rotate_namespace().is_err() {
+                assert_eq!((nth, house.core.rotation().unwrap()), (1, None));
+                keys.push(house.key("alice", "refused"));
+                house.core.rotate_namespace().unwrap();
+            }
+            let mut steps = 0;
+            finish(&house, 3, |_| steps += 1);
+            store.set_plan(FaultPlan::new());
+            keys.push(house.key("alice", "after"));
+            drop(house);
+            let house = House::over(store, &Setup { seed: 2, ..Setup::default() });
+            for key in &keys {
+                house.does("alice", V, Operation::Get, vec![id(V, key)]);
+            }
+            assert_eq!(house.core.keep().seal().version(), 2);
+            // The fault came after the end.
+            if nth > steps + 2 {
+                break;
+            }
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! A key belongs to one of a few thousand numbers, by its hash. The number is odd while a commit changes keys that belong
 //! to it, and has risen when it is even again. Commits change them one at a time, under the lock that numbers them.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Write;
@@ -14,12 +14,14 @@ const NUMBERS: usize = 4096;
 /// The numbers.
 pub(super) struct Stamps {
     numbers: Box<[AtomicU64]>,
-    hash: RandomState,
+    /// The same in every process, so that a simulation does the same again. Keys that somebody chose to share a number make
+    /// each other be looked up, no more.
+    hash: BuildHasherDefault<DefaultHasher>,
 }
 
 impl Default for Stamps {
     fn default() -> Self {
-        Self { numbers: (0..NUMBERS).map(|_| AtomicU64::new(0)).collect(), hash: RandomState::new() }
+        Self { numbers: (0..NUMBERS).map(|_| AtomicU64::new(0)).collect(), hash: BuildHasherDefault::default() }
     }
 }
 

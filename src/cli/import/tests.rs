@@ -188,8 +188,11 @@ fn id(out: &mut Writer, id: &str) {
     out.text(Tag::UniqueIdentifier, id);
 }
 
+/// An operation, how it ended, and what writes its payload.
+type Answered<'a> = (Operation, ResultStatus, &'a dyn Fn(&mut Writer));
+
 /// A Response Message.
-fn answer(version: Version, items: &[(Operation, ResultStatus, &dyn Fn(&mut Writer))]) -> Buffer {
+fn answer(version: Version, items: &[Answered<'_>]) -> Buffer {
     let (major, minor) = version.numbers();
     written(|out| {
         out.structure(Tag::ResponseMessage, |out| {

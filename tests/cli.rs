@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::thread;
 
 use keyhaven::base::{Buffer, Limits};
-use keyhaven::registry::{KeyFormatType, ObjectType, Operation, ResultReason, ResultStatus, Tag};
+use keyhaven::proto::message;
+use keyhaven::registry::{KeyFormatType, ObjectType, Operation, ResultReason, ResultStatus, Tag, Version};
 use keyhaven::ttlv::{self, Writer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
@@ -52,32 +53,24 @@ impl Data {
 
 /// A Register request for a key, and the operation that it names.
 fn request(operation: Operation) -> Vec<u8> {
-    let mut out = Writer::default();
-    out.structure(Tag::RequestMessage, |out| {
-        out.structure(Tag::RequestHeader, |out| {
-            out.structure(Tag::ProtocolVersion, |out| {
-                out.integer(Tag::ProtocolVersionMajor, 2);
-                out.integer(Tag::ProtocolVersionMinor, 1);
-            });
-            out.integer(Tag::BatchCount, 1);
-        });
-        out.structure(Tag::BatchItem, |out| {
-            out.enumeration(Tag::Operation, operation.0);
-            out.structure(Tag::RequestPayload, |out| {
-                out.text(Tag::UniqueIdentifier, "moved");
-                out.enumeration(Tag::ObjectType, ObjectType::SecretData.0);
-                out.structure(Tag::Attributes, |out| out.integer(Tag::CryptographicUsageMask, 0));
-                out.structure(Tag::SecretData, |out| {
-                    out.enumeration(Tag::SecretDataType, 1);
-                    out.structure(Tag::KeyBlock, |out| {
-                        out.enumeration(Tag::KeyFormatType, KeyFormatType::Opaque.0);
-                        out.structure(Tag::KeyValue, |out| out.byte_string(Tag::KeyMaterial, b"secret"));
-                    });
+    message::request(
+        Version::V2_1,
+        |_| {},
+        operation,
+        |out| {
+            out.text(Tag::UniqueIdentifier, "moved");
+            out.enumeration(Tag::ObjectType, ObjectType::SecretData.0);
+            out.structure(Tag::Attributes, |out| out.integer(Tag::CryptographicUsageMask, 0));
+            out.structure(Tag::SecretData, |out| {
+                out.enumeration(Tag::SecretDataType, 1);
+                out.structure(Tag::KeyBlock, |out| {
+                    out.enumeration(Tag::KeyFormatType, KeyFormatType::Opaque.0);
+                    out.structure(Tag::KeyValue, |out| out.byte_string(Tag::KeyMaterial, b"secret"));
                 });
             });
-        });
-    });
-    out.finish().to_vec()
+        },
+    )
+    .to_vec()
 }
 
 #[test]

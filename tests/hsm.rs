@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use keyhaven::base::{Buffer, Limits, Value};
+use keyhaven::base::{Limits, Value};
+use keyhaven::proto::message;
 use keyhaven::registry::{
     BlockCipherMode, CryptographicAlgorithm, CryptographicUsageMask, ObjectType, Operation, ProtectionLevel,
-    ResultStatus, Tag,
+    ResultStatus, Tag, Version,
 };
 use keyhaven::ttlv::{self, Item, Writer};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -150,22 +151,9 @@ impl Bench {
 
     /// One request of one item: its status, message and identifiers.
     fn ask(&self, operation: Operation, payload: impl FnOnce(&mut Writer)) -> Answer {
-        let mut out = Writer::new(Buffer::default());
-        let message = out.begin(Tag::RequestMessage);
-        out.structure(Tag::RequestHeader, |out| {
-            out.structure(Tag::ProtocolVersion, |out| {
-                out.integer(Tag::ProtocolVersionMajor, 2);
-                out.integer(Tag::ProtocolVersionMinor, 1);
-            });
-            out.integer(Tag::BatchCount, 1);
-        });
-        let item = out.begin(Tag::BatchItem);
-        out.enumeration(Tag::Operation, operation.0);
-        out.structure(Tag::RequestPayload, payload);
-        out.end(item);
-        out.end(message);
+        let request = message::request(Version::V2_1, |_| {}, operation, payload);
         let mut stream = tls(&self.path("data/pki"), self.kmip);
-        stream.write_all(&out.finish()).unwrap();
+        stream.write_all(&request).unwrap();
         let mut bytes = vec![0; 8];
         stream.read_exact(&mut bytes).unwrap();
         let length = u32::from_be_bytes(bytes[4..8].try_into().unwrap()) as usize;

@@ -9,11 +9,11 @@ use crate::model::values::Target;
 use crate::model::{Attribute, ManagedObject, attr};
 use crate::proto::attributes::{AnswerAttributes, OwnedSelector};
 use crate::proto::id::Id;
+use crate::proto::message::request;
 use crate::proto::objects::ObjectAnswer;
 use crate::proto::wire::Write;
 use crate::registry::{Operation, PutFunction, Tag, Version};
 use crate::store::Sequence;
-use crate::ttlv::Writer;
 
 /// The messages for what a transaction is about to change. `put` is the operator's wish to send new objects.
 pub fn of(
@@ -63,11 +63,16 @@ fn notify_message(before: Option<&ManagedObject>, after: &ManagedObject, version
     if deleted.is_empty() && changed.iter().all(|one| is_marker(&one) || OwnedSelector::of(one, version).is_none()) {
         return None;
     }
-    Some(message(Operation::Notify, version, |out| {
-        Id(after.id.clone()).write(Tag::UniqueIdentifier, out, version);
-        AnswerAttributes(changed).write(Tag::Attributes, out, version);
-        deleted.iter().for_each(|one| one.write(Tag::AttributeReference, out, version));
-    }))
+    Some(request(
+        version,
+        |_| {},
+        Operation::Notify,
+        |out| {
+            Id(after.id.clone()).write(Tag::UniqueIdentifier, out, version);
+            AnswerAttributes(changed).write(Tag::Attributes, out, version);
+            deleted.iter().for_each(|one| one.write(Tag::AttributeReference, out, version));
+        },
+    ))
 }
 
 /// Put. An object that replaces another says so.
@@ -76,35 +81,19 @@ fn put_message(object: &ManagedObject, answer: &ObjectAnswer, version: Version) 
         Target::Object(id) => Some(id),
         Target::Name(_) => None,
     });
-    message(Operation::Put, version, |out| {
-        Id(object.id.clone()).write(Tag::UniqueIdentifier, out, version);
-        let function = if replaced.is_some() { PutFunction::Replace } else { PutFunction::New };
-        function.write(Tag::PutFunction, out, version);
-        if let Some(replaced) = &replaced {
-            Id(replaced.clone()).write(Tag::ReplacedUniqueIdentifier, out, version);
-        }
-        answer.write(Tag::RequestPayload, out, version);
-        AnswerAttributes(object.attributes.iter().cloned().collect()).write(Tag::Attributes, out, version);
-    })
-}
-
-fn message(operation: Operation, version: Version, payload: impl FnOnce(&mut Writer)) -> Buffer {
-    let mut out = Writer::new(Buffer::default());
-    out.structure(Tag::RequestMessage, |out| {
-        out.structure(Tag::RequestHeader, |out| {
-            out.structure(Tag::ProtocolVersion, |out| {
-                let (major, minor) = version.numbers();
-                out.integer(Tag::ProtocolVersionMajor, major);
-                out.integer(Tag::ProtocolVersionMinor, minor);
-            });
-            if Tag::BatchCount.known_in(version) {
-                out.integer(Tag::BatchCount, 1);
+    request(
+        version,
+        |_| {},
+        Operation::Put,
+        |out| {
+            Id(object.id.clone()).write(Tag::UniqueIdentifier, out, version);
+            let function = if replaced.is_some() { PutFunction::Replace } else { PutFunction::New };
+            function.write(Tag::PutFunction, out, version);
+            if let Some(replaced) = &replaced {
+                Id(replaced.clone()).write(Tag::ReplacedUniqueIdentifier, out, version);
             }
-        });
-        out.structure(Tag::BatchItem, |out| {
-            operation.write(Tag::Operation, out, version);
-            out.structure(Tag::RequestPayload, payload);
-        });
-    });
-    out.finish()
+            answer.write(Tag::RequestPayload, out, version);
+            AnswerAttributes(object.attributes.iter().cloned().collect()).write(Tag::Attributes, out, version);
+        },
+    )
 }

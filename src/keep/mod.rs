@@ -236,8 +236,11 @@ impl Keep {
             Some(recent) => recent.value,
             None => {
                 let value = Arc::new(self.store.get(place)?);
-                let bytes = value.value.as_ref().map_or(0, |sealed| sealed.len() as u64);
-                self.secrets.put(place, Entry { value: Arc::clone(&value), bytes, stamp });
+                // Without a stamp nobody could believe it later.
+                if stamp.is_some() {
+                    let bytes = value.value.as_ref().map_or(0, |sealed| sealed.len() as u64);
+                    self.secrets.put(place, Entry { value: Arc::clone(&value), bytes, stamp });
+                }
                 value
             }
         };

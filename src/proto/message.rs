@@ -1,7 +1,7 @@
 //! Headers and batch items of requests and responses (1.4 §6 and §7, 2.1 §8 and §9).
 
 use super::wire::{Read, Write, missing, repeated, structure, unexpected, wrong_type};
-use crate::base::{Date, Error, Limits, Result};
+use crate::base::{Buffer, Date, Error, Limits, Result};
 use crate::registry::{
     AsynchronousIndicator, AttestationType, BatchErrorContinuationOption, CredentialType, ItemType, Operation,
     ResultReason, ResultStatus, Tag, Version,
@@ -294,6 +294,40 @@ fn read_ephemeral(item: &Item<'_>, version: Version) -> Result<Option<Ephemeral>
     }
 }
 
+/// A request of one operation, as this program sends it: to a server, to its own core, or to a client that took the server
+/// role. `credential` writes what the header has besides, between the version and Batch Count (1.4 §7, 2.1 §8).
+pub fn request(
+    version: Version,
+    credential: impl FnOnce(&mut Writer),
+    operation: Operation,
+    payload: impl FnOnce(&mut Writer),
+) -> Buffer {
+    let mut out = Writer::default();
+    out.structure(Tag::RequestMessage, |out| {
+        out.structure(Tag::RequestHeader, |out| {
+            protocol_version(version, out);
+            credential(out);
+            // 3.0 has none.
+            if Tag::BatchCount.known_in(version) {
+                out.integer(Tag::BatchCount, 1);
+            }
+        });
+        out.structure(Tag::BatchItem, |out| {
+            operation.write(Tag::Operation, out, version);
+            out.structure(Tag::RequestPayload, payload);
+        });
+    });
+    out.finish()
+}
+
+fn protocol_version(version: Version, out: &mut Writer) {
+    out.structure(Tag::ProtocolVersion, |out| {
+        let (major, minor) = version.numbers();
+        out.integer(Tag::ProtocolVersionMajor, major);
+        out.integer(Tag::ProtocolVersionMinor, minor);
+    });
+}
+
 /// The header of an answer.
 #[derive(Debug)]
 pub struct ResponseHeader<'a> {
@@ -312,11 +346,7 @@ impl ResponseHeader<'_> {
     pub fn write(&self, out: &mut Writer) -> Option<usize> {
         let version = self.version;
         let mark = out.begin(Tag::ResponseHeader);
-        out.structure(Tag::ProtocolVersion, |out| {
-            let (major, minor) = version.numbers();
-            out.integer(Tag::ProtocolVersionMajor, major);
-            out.integer(Tag::ProtocolVersionMinor, minor);
-        });
+        protocol_version(version, out);
         out.date_time(Tag::TimeStamp, self.time_stamp);
         if let Some(hashed) = self.server_hashed_password {
             out.byte_string(Tag::ServerHashedPassword, hashed);

@@ -11,9 +11,9 @@ use crate::gate::identity::Peer;
 use crate::keep::Keep;
 use crate::keep::find::Search;
 use crate::model::{ManagedObject, attr};
-use crate::registry::{ObjectType, Operation, State, Tag};
+use crate::proto::message;
+use crate::registry::{ObjectType, Operation, State, Tag, Version};
 use crate::store::Sequence;
-use crate::ttlv::Writer;
 
 /// Most keys that are replaced in one run; the next run takes the others. A pair of RSA keys takes a second.
 const TASKS_MAX: usize = 16;
@@ -81,31 +81,22 @@ fn task(object: &ManagedObject, now: Date) -> Option<Task> {
 }
 
 /// The request, in KMIP 2.1.
-fn request(task: &Task) -> Vec<u8> {
+fn request(task: &Task) -> Buffer {
     let id = match task.operation {
         Operation::ReKeyKeyPair => Tag::PrivateKeyUniqueIdentifier,
         _ => Tag::UniqueIdentifier,
     };
-    let mut out = Writer::default();
-    out.structure(Tag::RequestMessage, |out| {
-        out.structure(Tag::RequestHeader, |out| {
-            out.structure(Tag::ProtocolVersion, |out| {
-                out.integer(Tag::ProtocolVersionMajor, 2);
-                out.integer(Tag::ProtocolVersionMinor, 1);
-            });
-            out.integer(Tag::BatchCount, 1);
-        });
-        out.structure(Tag::BatchItem, |out| {
-            out.enumeration(Tag::Operation, task.operation.0);
-            out.structure(Tag::RequestPayload, |out| {
-                out.text(id, &task.id);
-                if let Some(offset) = task.offset {
-                    out.interval(Tag::Offset, offset);
-                }
-            });
-        });
-    });
-    out.written().to_vec()
+    message::request(
+        Version::V2_1,
+        |_| {},
+        task.operation,
+        |out| {
+            out.text(id, &task.id);
+            if let Some(offset) = task.offset {
+                out.interval(Tag::Offset, offset);
+            }
+        },
+    )
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use crate::base::{Buffer, Limits, Pin};
 use crate::cli::failure::Failure;
+use crate::proto::message;
 use crate::registry::{CredentialType, Operation, ResultReason, ResultStatus, Tag, Version};
 use crate::ttlv::{self, Item, Writer};
 
@@ -22,27 +23,8 @@ pub fn request(
     operation: Operation,
     fill: impl FnOnce(&mut Writer),
 ) -> Buffer {
-    let mut writer = Writer::default();
-    writer.structure(Tag::RequestMessage, |writer| {
-        writer.structure(Tag::RequestHeader, |writer| {
-            let (major, minor) = version.numbers();
-            writer.structure(Tag::ProtocolVersion, |writer| {
-                writer.integer(Tag::ProtocolVersionMajor, major);
-                writer.integer(Tag::ProtocolVersionMinor, minor);
-            });
-            if let Some(credential) = credential {
-                authentication(writer, credential);
-            }
-            if Tag::BatchCount.known_in(version) {
-                writer.integer(Tag::BatchCount, 1);
-            }
-        });
-        writer.structure(Tag::BatchItem, |writer| {
-            writer.enumeration(Tag::Operation, operation.0);
-            writer.structure(Tag::RequestPayload, fill);
-        });
-    });
-    writer.finish()
+    let authentication = |out: &mut Writer| credential.iter().for_each(|credential| authentication(out, credential));
+    message::request(version, authentication, operation, fill)
 }
 
 fn authentication(writer: &mut Writer, credential: &Credential) {

@@ -140,23 +140,5 @@ fn import(version: Version, given: &Item<'_>, described: Option<&Item<'_>>) -> R
 }
 
 fn message(version: Version, operation: Operation, payload: impl FnOnce(&mut Writer)) -> Buffer {
-    let (major, minor) = version.numbers();
-    let mut out = Writer::default();
-    out.structure(Tag::RequestMessage, |out| {
-        out.structure(Tag::RequestHeader, |out| {
-            out.structure(Tag::ProtocolVersion, |out| {
-                out.integer(Tag::ProtocolVersionMajor, major);
-                out.integer(Tag::ProtocolVersionMinor, minor);
-            });
-            // 3.0 has no Batch Count.
-            if Tag::BatchCount.known_in(version) {
-                out.integer(Tag::BatchCount, 1);
-            }
-        });
-        out.structure(Tag::BatchItem, |out| {
-            out.enumeration(Tag::Operation, operation.0);
-            out.structure(Tag::RequestPayload, payload);
-        });
-    });
-    out.finish()
+    crate::proto::message::request(version, |_| {}, operation, payload)
 }

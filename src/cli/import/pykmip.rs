@@ -8,7 +8,8 @@ use rusqlite::{Connection, OpenFlags, Row};
 use super::Request;
 use crate::base::{BigInt, Buffer, Date, Field, KeyBytes, Value};
 use crate::cli::failure::Failure;
-use crate::registry::{KeyFormatType, NameType, ObjectType, Operation, State, Tag};
+use crate::proto::message::request;
+use crate::registry::{KeyFormatType, NameType, ObjectType, Operation, State, Tag, Version};
 use crate::ttlv::Writer;
 
 /// Every object with what the tables of its class have of it.
@@ -160,26 +161,17 @@ impl Object {
 
     /// The Import request (2.1 §6.1.25).
     fn message(&self) -> Buffer {
-        let mut out = Writer::default();
-        out.structure(Tag::RequestMessage, |out| {
-            out.structure(Tag::RequestHeader, |out| {
-                out.structure(Tag::ProtocolVersion, |out| {
-                    out.integer(Tag::ProtocolVersionMajor, 2);
-                    out.integer(Tag::ProtocolVersionMinor, 1);
-                });
-                out.integer(Tag::BatchCount, 1);
-            });
-            out.structure(Tag::BatchItem, |out| {
-                out.enumeration(Tag::Operation, Operation::Import.0);
-                out.structure(Tag::RequestPayload, |out| {
-                    out.text(Tag::UniqueIdentifier, &self.id.to_string());
-                    out.enumeration(Tag::ObjectType, self.object_type.0);
-                    out.structure(Tag::Attributes, |out| write(&self.attributes, out));
-                    self.write(out);
-                });
-            });
-        });
-        out.finish()
+        request(
+            Version::V2_1,
+            |_| {},
+            Operation::Import,
+            |out| {
+                out.text(Tag::UniqueIdentifier, &self.id.to_string());
+                out.enumeration(Tag::ObjectType, self.object_type.0);
+                out.structure(Tag::Attributes, |out| write(&self.attributes, out));
+                self.write(out);
+            },
+        )
     }
 
     fn write(&self, out: &mut Writer) {

@@ -1,5 +1,5 @@
-//! A large store: how fast it opens, what memory and disk it takes, how fast `verify` reads it, and what `compact`
-//! brings. The objects are made by requests to the core, without network; the commands are those of the program.
+//! A large store: how fast it opens, what memory and disk it takes, how fast `verify` reads it, how fast it is backed up
+//! and restored, and what `compact` brings. The objects are made by requests to the core, without network; the commands are those of the program.
 //!
 //!     cargo bench --bench scale                   1,000,000 objects: some minutes, 4 GB in TMPDIR
 //!     cargo bench --bench scale -- 50000          fewer
@@ -59,6 +59,17 @@ fn measure(objects: usize) {
     let seconds = number(&report, "seconds");
     assert_eq!(number(&report, "objects"), objects as f64);
     println!("verify           {:.0} objects a second, {seconds:.1} s", objects as f64 / seconds);
+    let file = parent.path().join("one.backup");
+    let report = keyhaven("backup", &data, &["--out", file.to_str().unwrap(), "--json"]);
+    println!(
+        "backup           {} MB, {} MB a second",
+        number(&report, "bytes") / 1e6,
+        number(&report, "megabytes_per_second")
+    );
+    let scratch = parent.path().to_str().unwrap();
+    let report = keyhaven("backup", &data, &["drill", file.to_str().unwrap(), "--scratch", scratch, "--json"]);
+    assert_eq!(number(&report, "objects"), objects as f64);
+    println!("restore          every object opened, {} MB a second", number(&report, "megabytes_per_second"));
     let report = keyhaven("compact", &data, &["--json"]);
     let each = |what| number(&report, what) / objects as f64;
     println!(
@@ -72,7 +83,8 @@ fn measure(objects: usize) {
 
 /// Runs a command of the program, which must succeed; its output.
 fn keyhaven(verb: &str, data: &Path, more: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_keyhaven")).arg(verb).arg("--data").arg(data).args(more).output();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyhaven"));
+    let output = command.arg(verb).args(more).arg("--data").arg(data).output();
     let output = output.unwrap();
     assert!(output.status.success(), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

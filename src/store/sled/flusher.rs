@@ -157,6 +157,7 @@ impl Flusher {
         guarded("cannot flush the database", || self.shared.db.flush())?;
         self.sync().map_err(|e| StoreError::new("cannot sync the database", e))?;
         self.shared.batches.fetch_add(1, Ordering::Relaxed);
+        self.shared.written.fetch_add(bytes as u64, Ordering::Relaxed);
 
         self.shared.waiters.advance(applied.last);
         if self.watermark.rise(applied.last) {

@@ -513,3 +513,25 @@ fn a_database_that_lost_commits_is_refused() {
     fs::remove_file(directory.path().join("keyhaven.durable")).unwrap();
     assert!(Sled::open(options()).is_ok());
 }
+
+#[test]
+fn a_database_in_which_much_was_written_is_settled_when_it_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    // sled names a snapshot by how much of the log it holds.
+    let snapshot = |settle_bytes| {
+        let store = Sled::open(SledOptions { settle_bytes, ..options(dir.path()) }).unwrap();
+        for part in 0..8_u8 {
+            commit(&store, vec![put(&[b'k', part], &pattern(100_000, part as usize))]);
+        }
+        drop(store);
+        let names = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("snap.")).max()
+    };
+    let before = snapshot(u64::MAX);
+    let same = snapshot(u64::MAX);
+    let settled = snapshot(500_000);
+    let store = Sled::open(options(dir.path())).unwrap();
+    assert!(before < same && same < settled, "{before:?} {same:?} {settled:?}");
+    assert_eq!(counted(&store), 8 * 25 + 8);
+    assert_eq!(value(&store, &[b'k', 7]).as_deref(), Some(&pattern(100_000, 7)[..]));
+}

@@ -31,6 +31,9 @@ const STOPS: u64 = 4;
 /// changed the object.
 const WISHES_OF_TEN: usize = 8;
 
+/// Asynchronous requests wait for so many others.
+const WAIT: usize = 20;
+
 /// A caller, sometimes in its right mind.
 struct Someone {
     name: &'static str,
@@ -81,7 +84,10 @@ impl<'a> Life<'a> {
         }
         for _ in 0..requests {
             self.request(&house);
-            while self.chance.below(3) > 0 && house.core.run_next_job() {}
+            // Rarely: whoever asks for Process or Cancel finds some that wait.
+            if self.chance.below(WAIT) == 0 {
+                while house.core.run_next_job() {}
+            }
             match self.chance.below(1000) {
                 0 => house.core.rotate_namespace().unwrap(),
                 1..20 => drop(house.core.rotation_step(50).unwrap()),

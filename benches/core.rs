@@ -25,7 +25,7 @@ use keyhaven::gate::{Core, Outcome, Parts};
 use keyhaven::model::right::Caller;
 use keyhaven::ops::Settings;
 use keyhaven::serve::SystemClock;
-use keyhaven::store::{Memory, Sled, SledOptions, Store};
+use keyhaven::store::{Embedded, EmbeddedOptions, Memory, Store};
 use keyhaven::vault::NoVault;
 use keyhaven::vault::root::SoftRoot;
 
@@ -46,7 +46,7 @@ fn main() {
                 let directory = tempfile::tempdir().unwrap();
                 let store: Arc<dyn Store> = match kind {
                     "memory" => Arc::new(Memory::new()),
-                    _ => Arc::new(Sled::open(SledOptions::new(directory.path())).unwrap()),
+                    _ => Arc::new(Embedded::open(EmbeddedOptions::new(directory.path())).unwrap()),
                 };
                 Case::new(store).measure(&name, load, Duration::from_secs_f64(seconds));
             }

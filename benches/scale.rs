@@ -25,7 +25,7 @@ use keyhaven::gate::{Core, Outcome, Parts};
 use keyhaven::model::right::Caller;
 use keyhaven::ops::Settings;
 use keyhaven::serve::SystemClock;
-use keyhaven::store::{Sled, SledOptions};
+use keyhaven::store::{Embedded, EmbeddedOptions};
 use keyhaven::vault::NoVault;
 use keyhaven::vault::root::SoftRoot;
 
@@ -139,7 +139,8 @@ fn load(data: &Path, ids: &Path, objects: usize) {
 
 /// The core of a data directory, as the server opens it.
 fn core(data: &Path) -> (Core, Peer) {
-    let store = Sled::open(SledOptions { free_bytes_min: 0, ..SledOptions::new(data.join("store")) }).unwrap();
+    let store =
+        Embedded::open(EmbeddedOptions { free_bytes_min: 0, ..EmbeddedOptions::new(data.join("store")) }).unwrap();
     let core = Core::open(Parts {
         store: Arc::new(store),
         root: Arc::new(SoftRoot::open_file(&data.join("root.key"), Box::new(SystemEntropy)).unwrap()),

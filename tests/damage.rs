@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use keyhaven::store::{Range, Sled, SledOptions, Store};
+use keyhaven::store::{Embedded, EmbeddedOptions, Range, Store};
 use serde_json::Value;
 
 fn command(arguments: &[&str], data: &Path) -> Command {
@@ -105,8 +105,8 @@ fn copy(from: &Path, to: &Path) {
 
 /// Everything that the database holds.
 fn rows(data: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let options = SledOptions { ballast_bytes: 0, free_bytes_min: 0, ..SledOptions::new(data.join("store")) };
-    let found = Sled::open(options).unwrap().scan(Range { start: b"", end: &[0xFF] }, usize::MAX, false).unwrap();
+    let options = EmbeddedOptions { ballast_bytes: 0, free_bytes_min: 0, ..EmbeddedOptions::new(data.join("store")) };
+    let found = Embedded::open(options).unwrap().scan(Range { start: b"", end: &[0xFF] }, usize::MAX, false).unwrap();
     found.into_iter().map(|(key, read)| (key, read.value.unwrap())).collect()
 }
 

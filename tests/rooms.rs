@@ -335,7 +335,7 @@ fn no_operation_knows_a_store_or_a_vault() {
     // Cx itself, and what is said of keys that a vault keeps.
     const CX: &[&str] =
         &["ops/cx.rs", "ops/resident.rs", "ops/using/token.rs", "ops/get.rs", "ops/wrapping.rs", "ops/unwrapping.rs"];
-    const WORDS: &[&str] = &["Store", "KeyVault", "StoreError", "Commit", "Faults", "Memory", "Sled"];
+    const WORDS: &[&str] = &["Store", "KeyVault", "StoreError", "Commit", "Faults", "Memory", "Embedded"];
     let found = sources()
         .iter()
         .filter(|source| source.room == "ops" && !source.is(CX))

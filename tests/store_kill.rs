@@ -12,7 +12,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use keyhaven::store::{Batch, Commit, CommitError, Journal, Range, Sled, SledOptions, Store, StoreError, Write};
+use keyhaven::store::{
+    Batch, Commit, CommitError, Embedded, EmbeddedOptions, Journal, Range, Store, StoreError, Write,
+};
 
 /// Set for a child: the data directory.
 const CHILD_DIR: &str = "KEYHAVEN_TEST_STORE_DIR";
@@ -22,10 +24,10 @@ const CHILD_FIRST: &str = "KEYHAVEN_TEST_STORE_FIRST";
 const THREADS: u64 = 6;
 const CYCLES: u64 = 8;
 
-fn options(dir: &Path) -> SledOptions {
+fn options(dir: &Path) -> EmbeddedOptions {
     // Small batches: more chances to be cut between two.
-    let small = SledOptions { batch_keys_max: 40, cache_bytes: 16 << 20, ..SledOptions::new(dir) };
-    SledOptions { ballast_bytes: 1 << 20, free_bytes_min: 0, ..small }
+    let small = EmbeddedOptions { batch_keys_max: 40, cache_bytes: 16 << 20, ..EmbeddedOptions::new(dir) };
+    EmbeddedOptions { ballast_bytes: 1 << 20, free_bytes_min: 0, ..small }
 }
 
 fn put(key: String, value: &[u8]) -> Write {
@@ -65,7 +67,7 @@ impl Journal for Lines {
 fn child_writes_until_it_ends() {
     let (Some(dir), Ok(first)) = (std::env::var_os(CHILD_DIR), std::env::var(CHILD_FIRST)) else { return };
     let first: u64 = first.parse().unwrap();
-    let store = Sled::open(options(Path::new(&dir))).unwrap();
+    let store = Embedded::open(options(Path::new(&dir))).unwrap();
     store.set_journal(Box::new(Lines));
     let store = &store;
     let failed: Vec<String> = thread::scope(|scope| {
@@ -80,7 +82,7 @@ fn child_writes_until_it_ends() {
     say(&format!("failed {}", failed[0]));
 }
 
-fn write_until_it_fails(store: &Sled, first: u64) -> String {
+fn write_until_it_fails(store: &Embedded, first: u64) -> String {
     let mut n = first;
     loop {
         let commit = Commit { expect: vec![], writes: object(n), journal: format!("{n:08}").into_bytes() };
@@ -138,7 +140,7 @@ fn acknowledged(lines: impl IntoIterator<Item = String>) -> HashMap<u64, u64> {
 
 /// Everything promised is there, and nothing is there in part. Gives the first free number for the next child.
 fn verify(dir: &Path, first: u64, acknowledged: &HashMap<u64, u64>) -> u64 {
-    let store = Sled::open(options(dir)).unwrap();
+    let store = Embedded::open(options(dir)).unwrap();
     if let Some((expected, found)) = store.count_check().unwrap() {
         assert_eq!(expected, found);
     }

@@ -17,12 +17,12 @@ use crate::gate::recorder::Recorder;
 use crate::keep::seal::Seal;
 use crate::keep::{BodyChange, Keep, Transaction};
 use crate::registry::{Operation, Version};
-use crate::store::{Loader, Sequence, Sled, SledOptions, Store, StoreError, confirm_load};
+use crate::store::{Embedded, EmbeddedOptions, Loader, Sequence, Store, StoreError, confirm_load};
 
 /// What a restore is to do beside the file and its key.
 pub struct Wanted<'a> {
     /// Where the store is to be.
-    pub options: SledOptions,
+    pub options: EmbeddedOptions,
     /// Now, in microseconds since 1970: for the audit.
     pub now_micros: i64,
     /// Randomness.
@@ -62,14 +62,14 @@ pub struct Restored {
 pub fn restore(from: &mut dyn Read, key: &Key<'_>, mut wanted: Wanted<'_>) -> Result<Restored, BackupError> {
     let dir = wanted.options.dir.clone();
     let (summary, opened) = fill(from, key, &mut wanted)?;
-    let options = SledOptions { loading: true, ..wanted.options.clone() };
+    let options = EmbeddedOptions { loading: true, ..wanted.options.clone() };
     if key.recovery.is_some() {
         // In a commit like any other: the journal of the store sees it.
-        let store = Sled::open(options.clone())?;
+        let store = Embedded::open(options.clone())?;
         keep_journal(&store, &Arc::new(opened.seal), &wanted.entropy)?;
         rewrap(&store, opened.namespace)?;
     }
-    let store: Arc<dyn Store> = Arc::new(Sled::open(options)?);
+    let store: Arc<dyn Store> = Arc::new(Embedded::open(options)?);
     let seal = open_seal(&*store, key.root)?.ok_or_else(|| StoreError::plain("the backup has no namespace key"))?;
     let keep = Keep::new(store.clone(), Arc::new(seal), wanted.entropy.clone());
     keep_journal(&*store, keep.seal(), &wanted.entropy)?;

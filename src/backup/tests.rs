@@ -16,7 +16,7 @@ use crate::crypto::random::SystemEntropy;
 use crate::crypto::rsa::{RsaPrivateKey, SoftwareRsa};
 use crate::gate::open::open_or_create_seal;
 use crate::keep::seal::Seal;
-use crate::store::{Commit, Memory, Range, Sequence, Sled, SledOptions, Store, Write, confirm_load};
+use crate::store::{Commit, Embedded, EmbeddedOptions, Memory, Range, Sequence, Store, Write, confirm_load};
 use crate::vault::root::{Root, SoftRoot};
 
 /// What a store holds: key to number of the commit and value.
@@ -36,8 +36,8 @@ fn key(root: &SoftRoot) -> Key<'_> {
     Key { root, recovery: None, entropy: &os }
 }
 
-fn options(dir: &Path) -> SledOptions {
-    SledOptions { ballast_bytes: 0, free_bytes_min: 0, cache_bytes: 16 << 20, ..SledOptions::new(dir) }
+fn options(dir: &Path) -> EmbeddedOptions {
+    EmbeddedOptions { ballast_bytes: 0, free_bytes_min: 0, cache_bytes: 16 << 20, ..EmbeddedOptions::new(dir) }
 }
 
 fn put(key: String, value: Vec<u8>) -> Write {
@@ -141,7 +141,7 @@ fn what_changes_between_two_frames_is_in_the_backup() {
     let directory = tempfile::tempdir().unwrap();
     let dir = directory.path().join("store");
     restored(&out.file, &key(&root), &dir).unwrap();
-    let store = Sled::open(options(&dir)).unwrap();
+    let store = Embedded::open(options(&dir)).unwrap();
     assert!(found(&store) == replayed(&history, end.at.last), "the restored store is the state after the commit");
     let (expected, counted) = store.count_check().unwrap().unwrap();
     assert_eq!(expected, counted);
@@ -150,7 +150,7 @@ fn what_changes_between_two_frames_is_in_the_backup() {
 #[test]
 fn a_backup_under_load_is_the_state_after_one_commit() {
     let directory = tempfile::tempdir().unwrap();
-    let source: Arc<dyn Store> = Arc::new(Sled::open(options(&directory.path().join("source"))).unwrap());
+    let source: Arc<dyn Store> = Arc::new(Embedded::open(options(&directory.path().join("source"))).unwrap());
     let (root, history, stop) = (root(1), History::default(), AtomicBool::new(false));
     let seal = open_or_create_seal(&*source, &root, &*os()).unwrap();
     for n in 0..400 {
@@ -180,7 +180,7 @@ fn a_backup_under_load_is_the_state_after_one_commit() {
     assert!(end.at.last >= acknowledged, "what was acknowledged before is in it");
     let dir = directory.path().join("restored");
     restored(&file, &key(&root), &dir).unwrap();
-    let store = Sled::open(options(&dir)).unwrap();
+    let store = Embedded::open(options(&dir)).unwrap();
     assert!(found(&store) == replayed(&history, end.at.last), "the restored store is the state after the commit");
 }
 
@@ -191,7 +191,7 @@ fn a_restored_store_notes_it_and_is_not_filled_twice() {
     let dir = directory.path().join("store");
     let one = restored(&file, &key(&root), &dir).unwrap();
     assert_eq!(one.contents.audit_entries, 1, "the restore is in the audit chain");
-    assert_eq!(found(&Sled::open(options(&dir)).unwrap()), state);
+    assert_eq!(found(&Embedded::open(options(&dir)).unwrap()), state);
     let again = restored(&file, &key(&root), &dir).err().unwrap().to_string();
     assert!(again.contains("not empty"), "{again}");
 }
@@ -206,7 +206,7 @@ fn a_cut_or_altered_file_makes_no_store() {
         tried += 1;
         let dir = directory.path().join(tried.to_string());
         assert!(restored(file, &key(&root), &dir).is_err(), "{what}");
-        assert!(!dir.exists() || Sled::open(options(&dir)).is_err(), "{what}: nobody serves it");
+        assert!(!dir.exists() || Embedded::open(options(&dir)).is_err(), "{what}: nobody serves it");
     };
     for length in [0, 10, head - 1, head, head + 5, head + 20, file.len() - 1] {
         refused(&file[..length], &format!("cut to {length}"));
@@ -268,7 +268,7 @@ fn a_recovery_key_stands_in_for_a_lost_root() {
     assert!(matches!(restored(&file, &with(&other), &dir), Err(BackupError::Refused(_))));
     std::fs::remove_dir_all(&dir).unwrap();
     restored(&file, &with(&own), &dir).unwrap();
-    let store = Sled::open(options(&dir)).unwrap();
+    let store = Embedded::open(options(&dir)).unwrap();
     assert_eq!(found(&store), state);
     assert!(namespace::open(&namespace::rows(&store).unwrap(), &new as &dyn Root).is_ok());
     assert!(namespace::open(&namespace::rows(&store).unwrap(), &old as &dyn Root).is_err());
@@ -282,10 +282,10 @@ fn a_store_that_was_not_confirmed_is_restored_again() {
     let directory = tempfile::tempdir().unwrap();
     let dir = directory.path().join("store");
     assert!(restored(&file[..file.len() - 1], &key(&root), &dir).is_err());
-    let refused = Sled::open(options(&dir)).err().unwrap().to_string();
+    let refused = Embedded::open(options(&dir)).err().unwrap().to_string();
     assert!(refused.contains("run the restore again"), "{refused}");
     restored(&file, &key(&root), &dir).unwrap();
-    assert_eq!(found(&Sled::open(options(&dir)).unwrap()), state);
+    assert_eq!(found(&Embedded::open(options(&dir)).unwrap()), state);
     assert!(confirm_load(&dir).is_err(), "there is nothing to confirm any more");
 }
 

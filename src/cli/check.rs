@@ -22,7 +22,7 @@ use super::pki::{self, CertificateFacts};
 use super::rotation;
 use super::seams;
 use super::users::Users;
-use crate::store::Sled;
+use crate::store;
 
 /// Days before the end of a certificate from which `check` warns.
 const EXPIRY_WARNING_DAYS: i64 = 30;
@@ -311,11 +311,11 @@ fn settings(config: &Config, report: &mut Report) {
             "make it, or correct [store] witness",
         );
     }
-    let left = Sled::beside(&config.store.directory);
+    let left = store::beside(&config.store.directory);
     if left.exists() {
         report.warns(
-            format!("{} is left of a compaction that was cut off", left.display()),
-            "run `keyhaven compact` again, or remove it",
+            format!("{} is left of a compaction or migration that was cut off", left.display()),
+            "run it again, or remove what is left",
         );
     }
     if config.tls.idle_seconds < IDLE_SECONDS_ADVISED {
@@ -336,11 +336,12 @@ fn settings(config: &Config, report: &mut Report) {
 mod tests {
     use super::*;
     use crate::cli::init::init;
+    use crate::store::EngineKind;
 
     fn prepared() -> (tempfile::TempDir, Config) {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
-        init(&data, &[], RootKind::File, &seams::RootChoice::default()).unwrap();
+        init(&data, &[], EngineKind::default(), RootKind::File, &seams::RootChoice::default()).unwrap();
         let config = Config::of_data(&data).unwrap();
         (parent, config)
     }

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::files;
 use crate::base::Limits;
 use crate::model::right::Right;
+use crate::store::EngineKind;
 use crate::vault::pkcs11::{Omit, Profile, Settings, TokenChoice};
 
 /// The name of the configuration file in a data directory.
@@ -142,6 +143,9 @@ pub struct LimitSettings {
 pub struct StoreSettings {
     /// The directory of the embedded store.
     pub directory: PathBuf,
+    /// The engine that keeps it.
+    #[serde(deserialize_with = "engine")]
+    pub engine: EngineKind,
     /// The file for the copy of the commit record.
     pub witness: PathBuf,
     /// Memory for its cache, in bytes.
@@ -469,6 +473,7 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             directory: "store".into(),
+            engine: EngineKind::default(),
             witness: "store.witness".into(),
             cache_bytes: 256 << 20,
             free_bytes_min: 256 << 20,
@@ -545,6 +550,10 @@ fn depth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> 
         number if (1..=DEPTH_CEILING).contains(&number) => Ok(number),
         _ => Err(de::Error::custom(format!("must be between 1 and {DEPTH_CEILING}"))),
     }
+}
+
+fn engine<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EngineKind, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }
 
 /// Rights over objects; those to make objects and to govern the server are nobody's by a group.

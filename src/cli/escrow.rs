@@ -14,7 +14,7 @@ use super::init::write_shares;
 use super::seams::{collect_shares, entropy, open_root, store_options};
 use crate::backup::namespace;
 use crate::gate::open::{open_seal, rewrap};
-use crate::store::Sled;
+use crate::store::Embedded;
 use crate::vault::escrow::{Named, Sealed, from_shares, to_shares};
 use crate::vault::root::{RootError, SoftRoot};
 
@@ -157,8 +157,8 @@ fn under_a_new_root(config: &Config, keys: &[Named]) -> Result<&'static str, Fai
     Ok("It is new, and wraps the keys of the store; keys that were in the HSM itself are lost.")
 }
 
-fn open_store(config: &Config) -> Result<Sled, Failure> {
-    Sled::open(store_options(config)).map_err(failed)
+fn open_store(config: &Config) -> Result<Embedded, Failure> {
+    Embedded::open(store_options(config)).map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {

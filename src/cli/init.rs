@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::files::{self, PUBLIC, SECRET};
 use super::pki::{Pki, check_hosts};
 use super::seams::{self, RootChoice};
+use crate::store::EngineKind;
 
 /// The client that `init` makes a certificate for, and that the configuration names as operator.
 pub const ADMIN: &str = "admin";
@@ -17,7 +18,13 @@ pub const SHARES: &str = "shares";
 
 /// Makes a data directory that a server can start from. Nothing that exists is overwritten; the configuration is
 /// written last, so its presence says that everything else is there.
-pub fn init(data: &Path, hosts: &[String], root: RootKind, choice: &RootChoice) -> Result<(), Failure> {
+pub fn init(
+    data: &Path,
+    hosts: &[String],
+    engine: EngineKind,
+    root: RootKind,
+    choice: &RootChoice,
+) -> Result<(), Failure> {
     let pki = Pki::of_data(data);
     check_hosts(hosts)?;
     refuse_leftovers(data, &pki)?;
@@ -27,7 +34,7 @@ pub fn init(data: &Path, hosts: &[String], root: RootKind, choice: &RootChoice) 
     pki.issue_client(&authority, ADMIN)?;
     let shares = seams::create_root(root, choice, &data.join(Config::default().root.path))?;
     write_shares(&data.join(SHARES), &shares)?;
-    files::write_new(&data.join(config::FILE_NAME), configuration(root, choice).as_bytes(), PUBLIC)
+    files::write_new(&data.join(config::FILE_NAME), configuration(engine, root, choice).as_bytes(), PUBLIC)
 }
 
 /// One file for each holder of a share, to be handed out and deleted here.
@@ -68,8 +75,11 @@ pub fn is_initialised(data: &Path) -> bool {
 }
 
 /// The template, with the admin client as operator.
-fn configuration(root: RootKind, choice: &RootChoice) -> String {
-    let text = config::TEMPLATE.replace("operators = []", &format!("operators = [\"{ADMIN}\"]"));
+fn configuration(engine: EngineKind, root: RootKind, choice: &RootChoice) -> String {
+    let line = |engine| format!("engine = \"{engine}\"\n");
+    let text = config::TEMPLATE
+        .replace("operators = []", &format!("operators = [\"{ADMIN}\"]"))
+        .replace(&line(EngineKind::default()), &line(engine));
     match root {
         RootKind::File => text,
         RootKind::Passphrase => text.replace("kind = \"file\"\n", "kind = \"passphrase\"\n"),
@@ -142,7 +152,8 @@ mod tests {
     fn a_directory_is_made_once() {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
-        init(&data, &["kms.example.org".into()], RootKind::File, &RootChoice::default()).unwrap();
+        init(&data, &["kms.example.org".into()], EngineKind::default(), RootKind::File, &RootChoice::default())
+            .unwrap();
         let config = Config::of_data(&data).unwrap();
         assert_eq!(config.identity.operators, [ADMIN]);
         assert_eq!(config.tls.certificate, data.join("pki/server.pem"));
@@ -153,7 +164,7 @@ mod tests {
         assert_eq!(mode("pki/ca.pem"), 0o644);
 
         let before = fs::read(data.join("pki/ca.pem")).unwrap();
-        let refused = init(&data, &[], RootKind::File, &RootChoice::default()).unwrap_err();
+        let refused = init(&data, &[], EngineKind::default(), RootKind::File, &RootChoice::default()).unwrap_err();
         assert!(refused.words.contains("already a data directory"), "{refused}");
         assert_eq!(fs::read(data.join("pki/ca.pem")).unwrap(), before);
     }
@@ -162,7 +173,7 @@ mod tests {
     fn a_root_may_be_a_passphrase() {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
-        init(&data, &[], RootKind::Passphrase, &RootChoice::default()).unwrap();
+        init(&data, &[], EngineKind::default(), RootKind::Passphrase, &RootChoice::default()).unwrap();
         let config = Config::of_data(&data).unwrap();
         assert_eq!(config.root.kind, RootKind::Passphrase);
         assert_eq!(seams::check_root(&config), Ok(()));
@@ -174,7 +185,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         fs::create_dir(data.path().join("pki")).unwrap();
         fs::write(data.path().join("pki/ca.key"), "old").unwrap();
-        let refused = init(data.path(), &[], RootKind::File, &RootChoice::default()).unwrap_err();
+        let refused =
+            init(data.path(), &[], EngineKind::default(), RootKind::File, &RootChoice::default()).unwrap_err();
         assert!(refused.words.contains("did not finish"), "{refused}");
         assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1);
     }
@@ -182,8 +194,14 @@ mod tests {
     #[test]
     fn a_bad_host_is_a_usage_error() {
         let parent = tempfile::tempdir().unwrap();
-        let refused =
-            init(&parent.path().join("d"), &["no host".into()], RootKind::File, &RootChoice::default()).unwrap_err();
+        let refused = init(
+            &parent.path().join("d"),
+            &["no host".into()],
+            EngineKind::default(),
+            RootKind::File,
+            &RootChoice::default(),
+        )
+        .unwrap_err();
         assert_eq!(refused.exit, crate::cli::failure::Exit::Usage);
         assert!(!parent.path().join("d").exists(), "nothing is left behind");
     }

@@ -42,6 +42,7 @@ use self::config::{Config, HsmSettings, RootKind};
 use self::failure::{Exit, Failure};
 use self::seams::RootChoice;
 use self::users::Users;
+use crate::store::EngineKind;
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
@@ -84,6 +85,9 @@ enum Verb {
         /// HSM, or shares of a key of which some are given at each start.
         #[arg(long, value_name = "KIND", value_enum, default_value = "file")]
         root: RootKind,
+        /// What keeps the store: sled, or fjall.
+        #[arg(long, value_name = "ENGINE", default_value_t)]
+        engine: EngineKind,
         #[command(flatten)]
         choice: RootArguments,
     },
@@ -179,6 +183,9 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Move the store to another engine.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Issue, renew and list certificates of the directory's own authority.
     #[command(subcommand)]
     Cert(cert::CertCommand),
@@ -267,6 +274,25 @@ enum HsmCommand {
     Sweep {
         #[command(flatten)]
         place: Place,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Copy the store into a database of another engine, compare the two, and put the copy in its place.
+    ///
+    /// The server must not run. The disk needs room for both. The root key is not needed: sealed records stay as they are.
+    /// A migration that was cut off has changed nothing; the next one removes what it left.
+    #[command(after_help = "Example:\n  keyhaven store migrate --to fjall --data /var/lib/keyhaven")]
+    Migrate {
+        /// The engine: sled or fjall.
+        #[arg(long, value_name = "ENGINE")]
+        to: EngineKind,
+        #[command(flatten)]
+        place: Place,
+        /// Print what was done as JSON, without a progress bar.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -383,8 +409,8 @@ impl Place {
 
 fn run(command: Command) -> Result<Exit, Failure> {
     match command.verb {
-        Verb::Init { data, hosts, root, choice } => {
-            init::init(&data, &hosts, root, &choice.choice()?)?;
+        Verb::Init { data, hosts, root, engine, choice } => {
+            init::init(&data, &hosts, engine, root, &choice.choice()?)?;
             println!("{}", init::words(&data, root));
         }
         Verb::Root(RootCommand::Rotate {
@@ -432,6 +458,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Verb::Verify { place, json } => return upkeep::verify(&place.load()?, json),
         Verb::Repair { place, accept, json } => return upkeep::repair(&place.load()?, accept, json),
         Verb::Compact { place, json } => return upkeep::compact(&place.load()?, json),
+        Verb::Store(StoreCommand::Migrate { to, place, json }) => return upkeep::migrate(&place.load()?, to, json),
         Verb::Cert(command) => cert::run(command)?,
         Verb::User(command) => user(command)?,
         Verb::Audit(AuditCommand::Verify { place }) => println!("{}", audit::verify(&place.load()?)?),

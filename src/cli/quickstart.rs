@@ -11,11 +11,12 @@ use super::log;
 use super::pki::Pki;
 use super::run::serve;
 use super::seams::RootChoice;
+use crate::store::EngineKind;
 
 /// Makes the data directory if needed, says how to use it, and serves.
 pub fn run(data: &Path) -> Result<(), Failure> {
     if !init::is_initialised(data) {
-        init::init(data, &[], RootKind::File, &RootChoice::default())?;
+        init::init(data, &[], EngineKind::default(), RootKind::File, &RootChoice::default())?;
         println!("Made {} with a configuration, an authority and certificates.", data.display());
     }
     // Other programs start elsewhere: what they are told has absolute paths.

@@ -25,7 +25,7 @@ use crate::base::Pin;
 use crate::gate::Core;
 use crate::gate::open::{HandOver, namespace_versions};
 use crate::keep::rotation::{Progress, Step};
-use crate::store::Sled;
+use crate::store::Embedded;
 use crate::vault::root::{Old, Renewal};
 
 /// The command names in a request.
@@ -140,7 +140,7 @@ pub fn unfinished(config: &Config) -> Option<String> {
     if !config.store.directory.is_dir() {
         return None;
     }
-    let store = Sled::open(store_options(config)).ok()?;
+    let store = Embedded::open(store_options(config)).ok()?;
     (namespace_versions(&store).ok()? > 1).then(|| "a rotation of the namespace key is not finished".to_owned())
 }
 

@@ -15,7 +15,7 @@ use crate::base::Entropy;
 use crate::crypto::random::SystemEntropy;
 use crate::gate::open::open_seal;
 use crate::keep::Keep;
-use crate::store::{Sled, SledOptions};
+use crate::store::{Embedded, EmbeddedOptions};
 use crate::vault::pkcs11::{Canary, Hsm, Pkcs11Root, RootFile};
 use crate::vault::root::{Root, RootError, SoftRoot};
 use crate::vault::shares::{self, Collector, Progress};
@@ -149,11 +149,12 @@ pub fn check_root(config: &Config) -> Result<(), String> {
 }
 
 /// How the configured store is opened.
-pub fn store_options(config: &Config) -> SledOptions {
-    SledOptions {
+pub fn store_options(config: &Config) -> EmbeddedOptions {
+    EmbeddedOptions {
+        engine: config.store.engine,
         cache_bytes: config.store.cache_bytes,
         free_bytes_min: config.store.free_bytes_min,
-        ..SledOptions::new(&config.store.directory)
+        ..EmbeddedOptions::new(&config.store.directory)
     }
 }
 
@@ -161,7 +162,7 @@ pub fn store_options(config: &Config) -> SledOptions {
 pub fn open_keep(config: &Config) -> Result<Keep, Failure> {
     let fail = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
     let root = open_root(config)?.root;
-    let store = Sled::open(store_options(config)).map_err(|error| fail(&error))?;
+    let store = Embedded::open(store_options(config)).map_err(|error| fail(&error))?;
     let seal = open_seal(&store, &*root).map_err(|error| fail(&error))?;
     let seal = seal.ok_or_else(|| Failure::failed("the store is new: no server has used it yet"))?;
     Ok(Keep::new(Arc::new(store), Arc::new(seal), Arc::new(SystemEntropy)))
@@ -177,7 +178,7 @@ pub fn check_store(config: &Config) -> Result<(), String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(format!("cannot open {}: {error}", directory.display())),
     }
-    let counts = Sled::open(store_options(config)).and_then(|store| store.count_check());
+    let counts = Embedded::open(store_options(config)).and_then(|store| store.count_check());
     match counts {
         Ok(Some((expected, found))) if expected != found => {
             Err(format!("{}: {found} keys are left of {expected}", directory.display()))
@@ -200,7 +201,7 @@ mod tests {
         config.store.directory = directory.path().join("store");
         config.store.free_bytes_min = 0;
         assert_eq!(check_store(&config), Ok(()), "the first start makes it");
-        let store = Sled::open(store_options(&config)).unwrap();
+        let store = Embedded::open(store_options(&config)).unwrap();
         let write = Write { key: b"k".to_vec(), value: Some(b"v".to_vec()) };
         let sequence = store.commit(Commit { writes: vec![write], ..Commit::default() }).unwrap();
         store.wait_durable(sequence).unwrap();

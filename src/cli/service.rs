@@ -37,7 +37,7 @@ use crate::model::usage::AfterLife;
 use crate::ops::Settings;
 use crate::schedule;
 use crate::serve::{Next, Outcome, Service, SystemClock, Turned};
-use crate::store::{Sequence, Sled, Store};
+use crate::store::{Embedded, Sequence, Store};
 use crate::vault::NoVault;
 use crate::vault::pkcs11::{Hsm, HsmEntropy, Resident};
 use crate::vault::root::Root;
@@ -98,7 +98,7 @@ impl KeyService {
             );
         }
         tracing::info!(root = root_name(config), store = %config.store.directory.display(), "opening the store");
-        let store = Sled::open(store_options(config)).map_err(|error| Failure::failed(error.to_string()))?;
+        let store = Embedded::open(store_options(config)).map_err(|error| Failure::failed(error.to_string()))?;
         let users = Arc::new(UsersFile {
             path: config.users.file.clone(),
             users: RwLock::new(Users::open(&config.users.file)?),

@@ -1,4 +1,4 @@
-//! `keyhaven verify`, `repair` and `compact`: looking after the store of a server that is stopped.
+//! `keyhaven verify`, `repair`, `compact` and `store migrate`: looking after the store of a server that is stopped.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::gate::repair;
 use crate::gate::verify::{self, Verified};
 use crate::keep::check::{Cure, Finding};
 use crate::serve::SystemClock;
-use crate::store::Sled;
+use crate::store::{self, Compacted, EngineKind};
 
 /// Reads the whole store and prints what is in it and what is wrong with it.
 pub fn verify(config: &Config, json: bool) -> Result<Exit, Failure> {
@@ -57,29 +57,56 @@ pub fn repair(config: &Config, accept: bool, json: bool) -> Result<Exit, Failure
 
 /// Copies the database into a fresh one, and says what that brought.
 pub fn compact(config: &Config, json: bool) -> Result<Exit, Failure> {
-    if !config.store.directory.exists() {
-        return Err(Failure::usage(format!("there is no store at {}", config.store.directory.display())));
-    }
-    let bar = bar("copying and comparing", json);
-    let compacted = Sled::compact(&store_options(config), &mut |done, total| show(&bar, done, total))
-        .map_err(|error| Failure::failed(error.to_string()))?;
-    bar.finish_and_clear();
-    if json {
-        println!(
-            "{}",
-            json!({"keys": compacted.keys, "bytes_before": compacted.bytes_before,
-                "bytes_after": compacted.bytes_after, "seconds": bar.elapsed().as_secs_f64()})
-        );
-    } else {
+    let copied = copy(config, config.store.engine, json)?;
+    if !json {
         println!(
             "{} keys were copied. The database took {} bytes and takes {} now.",
-            compacted.keys, compacted.bytes_before, compacted.bytes_after
+            copied.keys, copied.bytes_before, copied.bytes_after
         );
     }
     Ok(Exit::Success)
 }
 
-/// A bar on the standard error; none in scripts.
+/// Moves the store to another engine, and says what is to be done then.
+pub fn migrate(config: &Config, to: EngineKind, json: bool) -> Result<Exit, Failure> {
+    let directory = config.store.directory.display();
+    let from = EngineKind::found(&config.store.directory);
+    let from = from.ok_or_else(|| Failure::usage(format!("there is no store at {directory}")))?;
+    if from == to {
+        return Err(Failure::usage(format!("{directory} is a store of {to} already")));
+    }
+    let mut config = config.clone();
+    config.store.engine = from;
+    let copied = copy(&config, to, json)?;
+    if !json {
+        println!(
+            "{} keys were copied from {from} to {to} and compared. The database took {} bytes and takes {} now.\n\
+             Set [store] engine = \"{to}\" before the next start; `keyhaven verify` opens every record.",
+            copied.keys, copied.bytes_before, copied.bytes_after
+        );
+    }
+    Ok(Exit::Success)
+}
+
+/// Copies the database into a fresh one of an engine, which takes its place.
+fn copy(config: &Config, to: EngineKind, json: bool) -> Result<Compacted, Failure> {
+    if !config.store.directory.exists() {
+        return Err(Failure::usage(format!("there is no store at {}", config.store.directory.display())));
+    }
+    let bar = bar("copying and comparing", json);
+    let copied = store::compact(&store_options(config), to, &mut |done, total| show(&bar, done, total))
+        .map_err(|error| Failure::failed(error.to_string()))?;
+    bar.finish_and_clear();
+    if json {
+        println!(
+            "{}",
+            json!({"keys": copied.keys, "bytes_before": copied.bytes_before,
+                "bytes_after": copied.bytes_after, "seconds": bar.elapsed().as_secs_f64()})
+        );
+    }
+    Ok(copied)
+}
+
 fn bar(what: &'static str, quiet: bool) -> ProgressBar {
     let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
     // The template is ours, and a test reads it.

@@ -15,10 +15,10 @@
 //! last commit of the batch that recorded them. It sees every change of a batch, with what was there before, so that
 //! it can keep account of what the store holds.
 
+mod embedded;
 mod faults;
 mod follow;
 mod memory;
-mod sled;
 mod stamps;
 #[cfg(test)]
 mod suite;
@@ -28,10 +28,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use self::embedded::{Compacted, Embedded, EmbeddedOptions, EngineKind, Loader, beside, compact, confirm_load};
 pub use self::faults::{FaultPlan, Faults};
 pub use self::follow::{Followed, Follower, Mark, pieces};
 pub use self::memory::Memory;
-pub use self::sled::{Compacted, Loader, Sled, SledOptions, confirm_load};
 
 /// Longest key, bytes. Sixteen keys with chunks of values stay below the size at which sled leaves its log.
 pub const KEY_BYTES_MAX: usize = 1024;

@@ -22,7 +22,7 @@ use crate::cli::progress::bar;
 use crate::cli::seams::{entropy, open_root, store_options};
 use crate::gate::open::open_seal;
 use crate::keep::seal::Seal;
-use crate::store::{Sled, Store};
+use crate::store::{Embedded, Store};
 use crate::vault::root::Root;
 
 /// Writes a backup of a store. `recovery` is the text of a PEM file. `begin` is called when nothing but the store, the
@@ -107,7 +107,7 @@ fn source(config: &Config, recovery: Option<String>) -> Result<(Box<dyn Read>, O
     }
     let root = open_root(config)?.root;
     let cannot = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
-    let store = Sled::open(store_options(config)).map_err(|error| cannot(&error))?;
+    let store = Embedded::open(store_options(config)).map_err(|error| cannot(&error))?;
     let seal = open_seal(&store, &*root).map_err(|error| cannot(&error))?;
     let seal = seal.ok_or_else(|| Failure::failed("the store is new: no server has used it yet"))?;
     let (reader, mut writer) = pipe().map_err(|error| cannot(&error))?;

@@ -18,7 +18,7 @@ use crate::cli::files;
 use crate::cli::progress::bar;
 use crate::cli::seams::{entropy, open_root, store_options};
 use crate::crypto::rsa::RsaPrivateKey;
-use crate::store::{Loader, Sled, SledOptions, Store};
+use crate::store::{Embedded, EmbeddedOptions, Loader, Store};
 use crate::vault::root::Root;
 
 /// What opens a backup.
@@ -55,7 +55,7 @@ impl Opener {
     fn fill(
         &self,
         file: &Path,
-        options: SledOptions,
+        options: EmbeddedOptions,
         newer: Option<Arc<dyn Store>>,
         witness: Option<PathBuf>,
     ) -> Result<Restored, Failure> {
@@ -100,7 +100,7 @@ pub fn drill(file: &Path, scratch: Option<&Path>, opening: &Opening) -> Result<(
     let begun = Instant::now();
     let opener = Opener::new(opening)?;
     let scratch = Scratch::new(scratch)?;
-    let options = SledOptions { ballast_bytes: 0, free_bytes_min: 0, ..SledOptions::new(&scratch.0) };
+    let options = EmbeddedOptions { ballast_bytes: 0, free_bytes_min: 0, ..EmbeddedOptions::new(&scratch.0) };
     let restored = opener.fill(file, options, None, None)?;
     let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     let mut report = report(&restored.summary, bytes, begun);
@@ -128,8 +128,8 @@ pub fn restore(arguments: &RestoreArguments) -> Result<(), Failure> {
     vacant.map_err(|error| Failure::failed(format!("{error}. Stop the server and move {dir} away first")))?;
     let newer = match &arguments.destroyed_in {
         Some(dir) if dir.join("db").exists() => {
-            let options = SledOptions { ballast_bytes: 0, free_bytes_min: 0, ..SledOptions::new(dir) };
-            let store = Sled::open(options).map_err(|error| Failure::failed(error.to_string()))?;
+            let options = EmbeddedOptions { ballast_bytes: 0, free_bytes_min: 0, ..EmbeddedOptions::new(dir) };
+            let store = Embedded::open(options).map_err(|error| Failure::failed(error.to_string()))?;
             Some(Arc::new(store) as Arc<dyn Store>)
         }
         Some(dir) => return Err(Failure::usage(format!("{} holds no store", dir.display()))),

@@ -15,6 +15,7 @@ use crate::cli::seams::RootChoice;
 use crate::gate::Core;
 use crate::model::ManagedObject;
 use crate::registry::{KeyFormatType, ObjectType, Operation, ResultStatus, State, Tag, Version};
+use crate::store::EngineKind;
 use crate::store::Sequence;
 use crate::ttlv::Writer;
 
@@ -29,7 +30,7 @@ impl Place {
     fn new() -> Self {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
-        init(&data, &[], RootKind::File, &RootChoice::default()).unwrap();
+        init(&data, &[], EngineKind::default(), RootKind::File, &RootChoice::default()).unwrap();
         let folder = parent.path().to_owned();
         Self { _parent: parent, folder, config: Config::of_data(&data).unwrap() }
     }

@@ -21,7 +21,7 @@ use crate::gate::verify::verify;
 use crate::keep::Keep;
 use crate::ops::HANDLERS;
 use crate::registry::{AsynchronousIndicator, BatchErrorContinuationOption, Operation, ResultStatus, Tag, Version};
-use crate::store::{Sled, SledOptions};
+use crate::store::{Embedded, EmbeddedOptions};
 
 const CALLERS: [&str; 4] = ["alice", "bob", "carol", "operator"];
 /// Requests and stops of the test that runs every time.
@@ -69,10 +69,10 @@ impl<'a> Life<'a> {
         Self { seed, folder, setup, chance, callers, wishes: BTreeMap::new(), guesses: Count::default() }
     }
 
-    fn store(&self) -> Arc<Sled> {
+    fn store(&self) -> Arc<Embedded> {
         let options =
-            SledOptions { ballast_bytes: 0, free_bytes_min: 0, ..SledOptions::new(self.folder.join("store")) };
-        Arc::new(Sled::open(options).unwrap())
+            EmbeddedOptions { ballast_bytes: 0, free_bytes_min: 0, ..EmbeddedOptions::new(self.folder.join("store")) };
+        Arc::new(Embedded::open(options).unwrap())
     }
 
     /// One run of the server, from its start to its stop.

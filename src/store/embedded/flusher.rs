@@ -1,86 +1,78 @@
-//! The one thread that writes. It takes what is queued, asks the journal for its part, gives sled one batch, and
+//! The one thread that writes. It takes what is queued, asks the journal for its part, gives the engine one batch, and
 //! tells everyone when the disk has it. While the disk works, the next commits gather: the slower the disk, the
 //! larger the batches.
-//!
-//! `flush` of sled 0.34.7 ends with sync_file_range, which does not survive a power cut, so `fdatasync` follows.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use sled::{Db, IVec};
-
-use super::chunks::{self, META_KEY, PART_BYTES_MAX, Stored};
+use super::Shared;
+use super::chunks::{self, Bytes, META_KEY, PART_BYTES_MAX, Stored};
+use super::engine::{Edit, Engine};
 use super::queue::Queued;
 use super::watermark::Watermark;
-use super::{Shared, guarded};
 use crate::store::{Batch, Change, Followed, Journal, Mark, Read, Sequence, StoreError, Write, check_writes, lock};
 
 /// The thread's own state.
 pub struct Flusher {
     shared: Arc<Shared>,
-    data: File,
     journal: Option<Box<dyn Journal>>,
     /// Entries committed while there is no journal.
     held: Vec<(Sequence, Vec<u8>)>,
-    /// Blob files that are synced. There should never be any.
-    blobs: HashSet<OsString>,
     watermark: Watermark,
 }
 
-/// What sled has and the disk may not.
+/// What the engine has and the disk may not.
 struct Applied {
     last: Sequence,
-    keys: Vec<IVec>,
+    keys: Vec<Bytes>,
 }
 
 /// A key of a batch; values are in stored form.
 pub struct Changed {
-    key: IVec,
+    key: Bytes,
     sequence: Sequence,
-    before: Option<IVec>,
-    after: Option<IVec>,
+    before: Option<Vec<u8>>,
+    after: Option<Bytes>,
 }
 
 impl Changed {
     /// A change of what the database has.
-    pub fn new(db: &Db, key: IVec, sequence: Sequence, after: Option<IVec>) -> Result<Self, StoreError> {
-        let before = guarded("cannot read the database", || db.get(&key))?;
+    pub fn new(engine: &dyn Engine, key: Bytes, sequence: Sequence, after: Option<Bytes>) -> Result<Self, StoreError> {
+        let before = engine.read(&key, <[u8]>::to_vec)?;
         Ok(Self { key, sequence, before, after })
     }
 
     /// Adds the change with its parts, removes the parts of the value before it, and tells by how many the number of
     /// keys changes.
-    pub fn add(&self, batch: &mut sled::Batch) -> Result<i64, StoreError> {
+    pub fn add<'a>(&'a self, batch: &mut Vec<Edit<'a>>) -> Result<i64, StoreError> {
         let Self { key, sequence, before, after } = self;
         let mut change = 0;
         if let Some(before) = before {
             let before = chunks::parse(before)?;
             for part in 0..before.parts() {
-                batch.remove(chunks::part_key(key, before.sequence(), part));
+                batch.push((chunks::part_key(key, before.sequence(), part).into(), None));
             }
             change -= 1 + before.parts() as i64;
         }
         match after {
             None if before.is_none() => {}
-            None => batch.remove(key),
+            None => batch.push((Cow::Borrowed(key), None)),
             Some(value) => {
                 let bytes = chunks::bytes(value);
                 change += 1;
                 if bytes.len() <= PART_BYTES_MAX {
-                    batch.insert(key, value);
+                    batch.push((Cow::Borrowed(key), Some(Cow::Borrowed(value))));
                 } else {
                     let stored = Stored::Parts(*sequence, bytes.len());
                     change += stored.parts() as i64;
-                    batch.insert(key, chunks::head(*sequence, bytes.len()));
+                    let head = chunks::head(*sequence, bytes.len()).to_vec();
+                    batch.push((Cow::Borrowed(key), Some(head.into())));
                     for (part, bytes) in bytes.chunks(PART_BYTES_MAX).enumerate() {
-                        batch.insert(chunks::part_key(key, *sequence, part), bytes);
+                        batch.push((chunks::part_key(key, *sequence, part).into(), Some(bytes.into())));
                     }
                 }
             }
@@ -90,9 +82,9 @@ impl Changed {
 }
 
 impl Flusher {
-    pub fn new(shared: Arc<Shared>, data: File) -> Self {
+    pub fn new(shared: Arc<Shared>) -> Self {
         let watermark = Watermark::new(&shared.options.dir);
-        Self { shared, data, journal: None, held: Vec::new(), blobs: HashSet::new(), watermark }
+        Self { shared, journal: None, held: Vec::new(), watermark }
     }
 
     /// Runs until the store is dropped or a write fails.
@@ -154,8 +146,7 @@ impl Flusher {
         let held_before = self.held.len();
         let count = commits.len();
         let applied = self.apply(commits)?;
-        guarded("cannot flush the database", || self.shared.db.flush())?;
-        self.sync().map_err(|e| StoreError::new("cannot sync the database", e))?;
+        self.shared.engine.sync()?;
         self.shared.batches.fetch_add(1, Ordering::Relaxed);
         self.shared.written.fetch_add(bytes as u64, Ordering::Relaxed);
 
@@ -170,7 +161,7 @@ impl Flusher {
         Ok(())
     }
 
-    /// Gives the commits and the journal's writes to sled in one batch, which a crash leaves whole or undone. sled
+    /// Gives the commits and the journal's writes to the engine in one batch, which a crash leaves whole or undone. sled
     /// locks out readers meanwhile, for about a hundredth of a millisecond a key. (Several smaller batches before
     /// one sync were tried: they cost throughput and the readers gained little.)
     fn apply(&mut self, commits: Vec<Queued>) -> Result<Applied, StoreError> {
@@ -185,24 +176,26 @@ impl Flusher {
         }
         let mut changes = Vec::with_capacity(keys.len() + 2);
         for (key, (sequence, value)) in keys {
-            changes.push(Changed::new(&self.shared.db, key, sequence, value)?);
+            changes.push(Changed::new(&*self.shared.engine, key, sequence, value)?);
         }
         for write in self.record(&changes)? {
             let mut value = write.value.as_deref().map(chunks::whole);
             value.iter_mut().for_each(|value| chunks::stamp(value, last));
-            changes.push(Changed::new(&self.shared.db, IVec::from(write.key), last, value)?);
+            changes.push(Changed::new(&*self.shared.engine, write.key.into(), last, value)?);
         }
 
-        // Held until sled has the batch, so that a count sees all of it or nothing.
+        // Held until the engine has the batch, so that a count sees all of it or nothing.
         let mut total = lock(&self.shared.keys);
-        let mut batch = sled::Batch::default();
+        let mut batch = Vec::with_capacity(changes.len() + 1);
         let mut now = *total;
         for changed in &changes {
             now = now.wrapping_add_signed(changed.add(&mut batch)?);
         }
-        batch.insert(&META_KEY, chunks::meta(last, now));
+        let meta = chunks::meta(last, now);
+        batch.push((Cow::Borrowed(&META_KEY), Some(Cow::Borrowed(&meta))));
         self.shared.followers.show(|| followed(Mark { last, pieces: now }, &changes));
-        guarded("cannot write to the database", || self.shared.db.apply_batch(batch))?;
+        self.shared.engine.apply(&batch)?;
+        drop(batch);
         *total = now;
         self.shared.applied.store(last.0, Ordering::SeqCst);
         Ok(Applied { last, keys: changes.into_iter().map(|changed| changed.key).collect() })
@@ -227,35 +220,14 @@ impl Flusher {
         self.held.clear();
         Ok(writes)
     }
-
-    /// What sled's flush leaves out.
-    fn sync(&mut self) -> io::Result<()> {
-        let dir = self.shared.options.dir.join("blobs");
-        let mut fresh = false;
-        for entry in fs::read_dir(&dir)? {
-            let entry = entry?;
-            if !self.blobs.contains(&entry.file_name()) {
-                match File::open(entry.path()).and_then(|file| file.sync_all()) {
-                    Ok(()) => fresh = self.blobs.insert(entry.file_name()),
-                    // Replaced by sled's own cleaning.
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                    Err(e) => return Err(e),
-                }
-            }
-        }
-        if fresh {
-            File::open(&dir)?.sync_all()?;
-        }
-        self.data.sync_data()
-    }
 }
 
-/// A value that sled holds. Only the flusher removes parts, so they are there.
+/// A value that the engine holds. Only the flusher removes parts, so they are there.
 fn value_of<'a>(shared: &Shared, key: &[u8], stored: &'a [u8]) -> Result<Cow<'a, [u8]>, StoreError> {
     if let Stored::Whole(_, value) = chunks::parse(stored)? {
         return Ok(Cow::Borrowed(value));
     }
-    let read = shared.resolve(key, stored)?.and_then(|read| read.value);
+    let read = shared.resolve(key, super::Found::new(stored)?)?.and_then(|read| read.value);
     read.map(Cow::Owned).ok_or_else(|| StoreError::plain("a part of a value is missing from the database"))
 }
 

@@ -1,5 +1,5 @@
 //! The number of a durable commit, kept beside the database. A database that opens below it has lost its end, or is an
-//! older copy, or was emptied: sled itself opens a cut-off log as an older, consistent state and says nothing.
+//! older copy, or was emptied: sled and fjall open a cut-off log as an older, consistent state and say nothing.
 //!
 //! The file may lag behind, by a second and by what a power cut takes: it only ever names a commit that was durable.
 

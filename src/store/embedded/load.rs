@@ -2,16 +2,16 @@
 //! number of the last commit, so that the database is the one that was backed up. A file marks the directory until
 //! whoever fills it has confirmed the result: before that the database opens for nobody else.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sled::{Batch, Db, IVec};
-
-use super::chunks::{self, META_KEY};
+use super::chunks::{self, Bytes, META_KEY};
+use super::engine::{Engine, EngineKind};
 use super::flusher::Changed;
-use super::{SledOptions, guarded, open};
+use super::{EmbeddedOptions, directory};
 use crate::store::{Mark, Sequence, StoreError, Write, check_writes};
 
 /// The file that marks the directory.
@@ -19,9 +19,9 @@ const MARK: &str = "keyhaven.loading";
 
 /// An empty database that is being filled.
 pub struct Loader {
-    db: Db,
-    options: SledOptions,
-    pending: HashMap<IVec, (Sequence, Option<IVec>)>,
+    engine: Box<dyn Engine>,
+    options: EmbeddedOptions,
+    pending: HashMap<Bytes, (Sequence, Option<Bytes>)>,
     pending_bytes: usize,
     pieces: u64,
     _lock: File,
@@ -32,11 +32,11 @@ impl Loader {
     ///
     /// # Errors
     /// There is a database with commits, another process has the directory open, or the disk fails.
-    pub fn create(options: SledOptions) -> Result<Self, StoreError> {
+    pub fn create(options: EmbeddedOptions) -> Result<Self, StoreError> {
         Self::check_vacant(&options)?;
         let dir = options.dir.clone();
-        open::create_dir(&dir).map_err(|e| StoreError::new("cannot create the data directory", e))?;
-        let lock = open::lock_dir(&dir)?;
+        directory::create_dir(&dir).map_err(|e| StoreError::new("cannot create the data directory", e))?;
+        let lock = directory::lock_dir(&dir)?;
         // First the mark, then the rest: what is cut off anywhere from here on does not open.
         let begin = || {
             File::create(mark(&dir))?.sync_all()?;
@@ -44,17 +44,17 @@ impl Loader {
             File::open(&dir)?.sync_all()
         };
         begin().map_err(|e| StoreError::new("cannot empty the data directory", e))?;
-        let db = open::open_sled(&options).map_err(|failed| failed.error)?;
-        Ok(Self { db, options, pending: HashMap::new(), pending_bytes: 0, pieces: 0, _lock: lock })
+        let engine = options.engine.open(&options)?.engine;
+        Ok(Self { engine, options, pending: HashMap::new(), pending_bytes: 0, pieces: 0, _lock: lock })
     }
 
     /// Whether `create` would take the directory; nothing is changed.
     ///
     /// # Errors
     /// As for `create`.
-    pub fn check_vacant(options: &SledOptions) -> Result<(), StoreError> {
-        if options.dir.join("db").exists() && !mark(&options.dir).exists() {
-            let opened = open::open(options)?;
+    pub fn check_vacant(options: &EmbeddedOptions) -> Result<(), StoreError> {
+        if EngineKind::found(&options.dir).is_some() && !mark(&options.dir).exists() {
+            let opened = directory::open(options)?;
             if opened.last != Sequence(0) || opened.keys != 0 {
                 let why = format!("{} holds a database", options.dir.display());
                 return Err(StoreError::new("the store is not empty", why));
@@ -72,7 +72,7 @@ impl Loader {
         self.pending_bytes += write.key.len() + write.value.as_ref().map_or(0, Vec::len);
         let mut value = write.value.as_deref().map(chunks::whole);
         value.iter_mut().for_each(|value| chunks::stamp(value, sequence));
-        self.pending.insert(IVec::from(write.key), (sequence, value));
+        self.pending.insert(write.key.into(), (sequence, value));
         if self.pending.len() >= self.options.batch_keys_max || self.pending_bytes >= self.options.batch_bytes_max {
             self.apply(None)?;
         }
@@ -80,32 +80,30 @@ impl Loader {
     }
 
     /// Ends the load: everything is on the disk, and the last commit is `last`. The database opens with
-    /// `SledOptions::loading` alone until `confirm_load`.
+    /// `EmbeddedOptions::loading` alone until `confirm_load`.
     ///
     /// # Errors
     /// The disk fails.
     pub fn finish(mut self, last: Sequence) -> Result<Mark, StoreError> {
         self.apply(Some(last))?;
-        guarded("cannot flush the database", || self.db.flush())?;
-        let dir = &self.options.dir;
-        let sync = || {
-            File::open(dir.join("db"))?.sync_all()?;
-            open::sync_new_files(dir)
-        };
-        sync().map_err(|e| StoreError::new("cannot sync the database", e))?;
+        self.engine.sync()?;
+        directory::sync_new_files(&self.options.dir).map_err(|e| StoreError::new("cannot sync the database", e))?;
         Ok(Mark { last, pieces: self.pieces })
     }
 
     fn apply(&mut self, last: Option<Sequence>) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
-        for (key, (sequence, value)) in std::mem::take(&mut self.pending) {
-            let change = Changed::new(&self.db, key, sequence, value)?.add(&mut batch)?;
-            self.pieces = self.pieces.wrapping_add_signed(change);
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        let change = |(key, (sequence, value))| Changed::new(&*self.engine, key, sequence, value);
+        let changes = pending.map(change).collect::<Result<Vec<_>, _>>()?;
+        let mut batch = Vec::with_capacity(changes.len() + 1);
+        for change in &changes {
+            self.pieces = self.pieces.wrapping_add_signed(change.add(&mut batch)?);
         }
-        if let Some(last) = last {
-            batch.insert(&META_KEY, chunks::meta(last, self.pieces));
+        let meta = last.map(|last| chunks::meta(last, self.pieces));
+        if let Some(meta) = &meta {
+            batch.push((Cow::Borrowed(&META_KEY), Some(Cow::Borrowed(meta))));
         }
-        guarded("cannot write to the database", || self.db.apply_batch(batch))?;
+        self.engine.apply(&batch)?;
         self.pending_bytes = 0;
         Ok(())
     }
@@ -138,27 +136,24 @@ fn mark(dir: &Path) -> PathBuf {
 
 /// Removes what a store leaves in its directory, but for the lock and the mark.
 fn clear(dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        match &*name {
-            "blobs" => fs::remove_dir_all(entry.path())?,
-            "db" | "conf" | open::BALLAST | super::watermark::FILE => fs::remove_file(entry.path())?,
-            name if name.starts_with("snap.") => fs::remove_file(entry.path())?,
-            _ => {}
-        }
-    }
-    Ok(())
+    EngineKind::clear(dir)?;
+    directory::remove_if_there(&dir.join(directory::BALLAST))?;
+    directory::remove_if_there(&dir.join(super::watermark::FILE))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Sled;
+    use super::super::Embedded;
     use super::*;
     use crate::store::{Commit, Store, pieces};
 
-    fn options(dir: &Path) -> SledOptions {
-        SledOptions { ballast_bytes: 0, free_bytes_min: 0, batch_keys_max: 3, ..SledOptions::new(dir.join("store")) }
+    fn options(dir: &Path) -> EmbeddedOptions {
+        EmbeddedOptions {
+            ballast_bytes: 0,
+            free_bytes_min: 0,
+            batch_keys_max: 3,
+            ..EmbeddedOptions::new(dir.join("store"))
+        }
     }
 
     fn write(key: &str, value: Option<&[u8]>) -> Write {
@@ -184,11 +179,11 @@ mod tests {
         }
         let end = loader.finish(Sequence(12)).unwrap();
         assert_eq!(end, Mark { last: Sequence(12), pieces: pieces(9000) + 2 });
-        let refused = Sled::open(options.clone()).err().unwrap().to_string();
+        let refused = Embedded::open(options.clone()).err().unwrap().to_string();
         assert!(refused.contains("run the restore again"), "{refused}");
-        assert!(Sled::open(SledOptions { loading: true, ..options.clone() }).is_ok());
+        assert!(Embedded::open(EmbeddedOptions { loading: true, ..options.clone() }).is_ok());
         confirm_load(&options.dir).unwrap();
-        let store = Sled::open(options.clone()).unwrap();
+        let store = Embedded::open(options.clone()).unwrap();
         let read = |key: &str| store.get(key.as_bytes()).unwrap();
         assert_eq!((read("a").value, read("a").sequence), (Some(long), Sequence(8)));
         assert_eq!((read("b").value.as_deref(), read("b").sequence), (Some(&b"short"[..]), Sequence(7)));
@@ -209,7 +204,7 @@ mod tests {
             loader.put(Sequence(1), write(key, Some(b"x"))).unwrap();
         }
         drop(loader);
-        assert!(Sled::open(options.clone()).is_err());
+        assert!(Embedded::open(options.clone()).is_err());
         let loader = Loader::create(options.clone()).unwrap();
         assert_eq!(loader.finish(Sequence(1)).unwrap().pieces, 0, "nothing of the first one is left");
     }
@@ -218,7 +213,7 @@ mod tests {
     fn an_empty_database_may_be_filled() {
         let directory = tempfile::tempdir().unwrap();
         let options = options(directory.path());
-        drop(Sled::open(options.clone()).unwrap());
+        drop(Embedded::open(options.clone()).unwrap());
         assert!(Loader::create(options).is_ok());
     }
 }

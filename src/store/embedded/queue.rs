@@ -4,16 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sled::IVec;
-
-use super::SledOptions;
+use super::EmbeddedOptions;
+use super::chunks::Bytes;
 use crate::store::{Journal, Sequence};
 
 /// A commit on its way to the disk.
 pub struct Queued {
     pub sequence: Sequence,
     /// Values in stored form, see `chunks::whole`.
-    pub writes: Vec<(IVec, Option<IVec>)>,
+    pub writes: Vec<(Bytes, Option<Bytes>)>,
     pub journal: Vec<u8>,
     /// Weight in the backlog, bytes.
     pub bytes: usize,
@@ -72,7 +71,7 @@ impl Queue {
     }
 
     /// The next batch: whole commits, at least one, up to the limits.
-    pub fn take(&mut self, options: &SledOptions) -> Vec<Queued> {
+    pub fn take(&mut self, options: &EmbeddedOptions) -> Vec<Queued> {
         let (mut keys, mut bytes, mut entries) = (0, 0, 0);
         let mut taken = Vec::new();
         while let Some(next) = self.commits.front() {
@@ -95,7 +94,7 @@ impl Queue {
     }
 
     /// There is something to write that should not wait.
-    pub fn is_due(&self, options: &SledOptions, now: Instant) -> bool {
+    pub fn is_due(&self, options: &EmbeddedOptions, now: Instant) -> bool {
         self.writing > 0
             || self.entries >= options.journal_entries_max
             || self.commits.front().is_some_and(|front| {
@@ -106,7 +105,7 @@ impl Queue {
     }
 
     /// How long from `now` until something is due that is not yet; None if nothing waits.
-    pub fn next_due(&self, options: &SledOptions, now: Instant) -> Option<Duration> {
+    pub fn next_due(&self, options: &EmbeddedOptions, now: Instant) -> Option<Duration> {
         Some(options.journal_delay.saturating_sub(now.duration_since(self.since?)))
     }
 

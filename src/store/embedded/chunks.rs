@@ -1,7 +1,7 @@
 //! How a value is stored. In front of it stand the number of its commit (eight bytes, big endian) and one byte for
 //! its kind. A value over 4 KiB is cut: its key then holds the total length, and the parts have keys of their own.
 //! sled keeps up to sixteen entries in a page and writes pages over 128 KiB to files that it does not sync; with
-//! parts of 4 KiB no page is that large.
+//! parts of 4 KiB no page is that large. The same form in every engine lets rows go from one to another.
 //!
 //! Keys of the store's own:
 //!
@@ -10,12 +10,12 @@
 //! | FF 00 | format 1, last commit, number of keys (all but this one) |
 //! | FF 01, key, commit (8 bytes), part (4 bytes) | a part of the value |
 
-use sled::IVec;
+use std::sync::Arc;
 
 use crate::store::follow::PIECE_BYTES_MAX;
 use crate::store::{RESERVED, Sequence, StoreError};
 
-/// Longest value, and longest part of one, under one key of sled, bytes.
+/// Longest value, and longest part of one, under one key of the engine, bytes.
 pub const PART_BYTES_MAX: usize = PIECE_BYTES_MAX;
 
 /// Where the last commit and the number of keys are kept.
@@ -26,6 +26,10 @@ const HEADER_BYTES: usize = 9;
 const WHOLE: u8 = 0;
 const PARTS: u8 = 1;
 const META_FORMAT: u8 = 1;
+const META_BYTES: usize = 1 + 8 + 8;
+
+/// The bytes of a key, or of a value in stored form, shared by those who have it in memory.
+pub type Bytes = Arc<[u8]>;
 
 /// A stored value, read.
 pub enum Stored<'a> {
@@ -68,17 +72,17 @@ pub fn parse(stored: &[u8]) -> Result<Stored<'_>, StoreError> {
 }
 
 /// A value in one piece, to be stamped with its commit.
-pub fn whole(value: &[u8]) -> IVec {
+pub fn whole(value: &[u8]) -> Bytes {
     let mut stored = Vec::with_capacity(HEADER_BYTES + value.len());
     stored.extend_from_slice(&[0; 8]);
     stored.push(WHOLE);
     stored.extend_from_slice(value);
-    IVec::from(stored)
+    stored.into()
 }
 
 /// Gives a value the number of its commit. Copies nothing while nobody shares the value.
-pub fn stamp(stored: &mut IVec, sequence: Sequence) {
-    stored[..8].copy_from_slice(&sequence.0.to_be_bytes());
+pub fn stamp(stored: &mut Bytes, sequence: Sequence) {
+    Arc::make_mut(stored)[..8].copy_from_slice(&sequence.0.to_be_bytes());
 }
 
 /// The bytes of a value made by `whole`.
@@ -87,12 +91,12 @@ pub fn bytes(stored: &[u8]) -> &[u8] {
 }
 
 /// What the key of a value in parts holds; `length` in bytes is at most `VALUE_BYTES_MAX`.
-pub fn head(sequence: Sequence, length: usize) -> IVec {
+pub fn head(sequence: Sequence, length: usize) -> [u8; HEADER_BYTES + 4] {
     let mut stored = [0; HEADER_BYTES + 4];
     stored[..8].copy_from_slice(&sequence.0.to_be_bytes());
     stored[8] = PARTS;
     stored[9..].copy_from_slice(&(length as u32).to_be_bytes());
-    IVec::from(&stored[..])
+    stored
 }
 
 /// The key of a part. Two different keys give different part keys, as what follows the key has a fixed length.
@@ -106,11 +110,11 @@ pub fn part_key(key: &[u8], sequence: Sequence, part: usize) -> Vec<u8> {
 }
 
 /// The record of the last commit and the number of keys.
-pub fn meta(last: Sequence, keys: u64) -> IVec {
-    let mut stored = [META_FORMAT; 17];
+pub fn meta(last: Sequence, keys: u64) -> [u8; META_BYTES] {
+    let mut stored = [META_FORMAT; META_BYTES];
     stored[1..9].copy_from_slice(&last.0.to_be_bytes());
     stored[9..].copy_from_slice(&keys.to_be_bytes());
-    IVec::from(&stored[..])
+    stored
 }
 
 /// Reads what `meta` made.

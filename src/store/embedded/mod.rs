@@ -1,12 +1,15 @@
-//! The embedded driver: sled 0.34.7, one tree. `commit` compares and numbers on the caller's thread and leaves the
+//! The embedded driver, over an engine in this process. `commit` compares and numbers on the caller's thread and leaves the
 //! writes in a table in memory, where readers find them at once; one thread carries them to the disk in batches.
 
 mod chunks;
 mod compact;
+mod directory;
+mod engine;
+mod fjall;
 mod flusher;
 mod load;
-mod open;
 mod queue;
+mod sled;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -14,17 +17,16 @@ mod watermark;
 
 use std::cmp::Ordering as Order;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use sled::{Db, IVec};
-
-use self::chunks::{META_KEY, Stored};
-pub use self::compact::Compacted;
+use self::chunks::{Bytes, META_KEY, Stored};
+pub use self::compact::{Compacted, beside, compact};
+use self::engine::Engine;
+pub use self::engine::EngineKind;
 use self::flusher::Flusher;
 pub use self::load::{Loader, confirm_load};
 use self::queue::{Queue, Queued};
@@ -37,12 +39,14 @@ use super::{
     check_writes, clamp, lock,
 };
 
-/// How a database is opened. `SledOptions::new` gives the defaults.
+/// How a database is opened. `EmbeddedOptions::new` gives the defaults.
 #[derive(Clone, Debug)]
-pub struct SledOptions {
+pub struct EmbeddedOptions {
     /// The data directory; made if it is not there. One process at a time.
     pub dir: PathBuf,
-    /// sled's page cache, bytes; sled takes several times as much under load. Default 256 MiB.
+    /// The engine. Default sled.
+    pub engine: EngineKind,
+    /// The engine's cache, bytes; sled takes several times as much under load. Default 256 MiB.
     pub cache_bytes: u64,
     /// A file that only takes up space, so that a full disk can still be opened; zero for none. Default 64 MiB.
     pub ballast_bytes: u64,
@@ -70,11 +74,12 @@ pub struct SledOptions {
     pub loading: bool,
 }
 
-impl SledOptions {
+impl EmbeddedOptions {
     /// The defaults for a directory.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
+            engine: EngineKind::default(),
             cache_bytes: 256 << 20,
             ballast_bytes: 64 << 20,
             free_bytes_min: 256 << 20,
@@ -91,7 +96,7 @@ impl SledOptions {
 }
 
 /// An open database. Dropping it writes what is queued and closes it.
-pub struct Sled {
+pub struct Embedded {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     /// After `shared`: fields are dropped in this order.
@@ -100,14 +105,14 @@ pub struct Sled {
 
 /// Settles a database that is closed, if much was written.
 struct Settle {
-    options: SledOptions,
+    options: EmbeddedOptions,
     due: bool,
 }
 
 impl Drop for Settle {
     fn drop(&mut self) {
         if self.due
-            && let Err(error) = open::settle(&self.options)
+            && let Err(error) = self.options.engine.settle(&self.options)
         {
             tracing::warn!(%error, "the closed database was not settled: the next start takes longer");
         }
@@ -116,8 +121,8 @@ impl Drop for Settle {
 
 /// What the callers and the flusher share.
 struct Shared {
-    options: SledOptions,
-    db: Db,
+    options: EmbeddedOptions,
+    engine: Box<dyn Engine>,
     staging: Staging,
     stamps: Stamps,
     queue: Mutex<Queue>,
@@ -126,32 +131,32 @@ struct Shared {
     waiters: Waiters,
     /// The highest commit that changed a key.
     latest: AtomicU64,
-    /// Keys in sled, without the meta key. The flusher holds it while it changes sled.
+    /// Keys in the engine, without the meta key. The flusher holds it while it changes the engine.
     keys: Mutex<u64>,
     /// Batches written since the start.
     batches: AtomicU64,
     /// Bytes of commits written since the start.
     written: AtomicU64,
-    /// The last commit that is in sled, durable or not yet.
+    /// The last commit that is in the engine, durable or not yet.
     applied: AtomicU64,
     /// Those who get a copy of each batch.
     followers: Followers,
-    /// Freed last, when sled is closed.
+    /// Freed last, when the engine is closed.
     lock: File,
 }
 
 /// A value in parts may be replaced while it is read; so many times it is read anew.
 const READ_TRIES_MAX: usize = 100;
 
-impl Sled {
+impl Embedded {
     /// Opens the database in `options.dir`. Fails if another process has it open, if it is damaged beyond what a
     /// rebuild from its log cures, or if the disk fails.
-    pub fn open(options: SledOptions) -> Result<Self, StoreError> {
-        let opened = open::open(&options)?;
+    pub fn open(options: EmbeddedOptions) -> Result<Self, StoreError> {
+        let opened = directory::open(&options)?;
         let settle = Settle { options: options.clone(), due: false };
         let shared = Arc::new(Shared {
             options,
-            db: opened.db,
+            engine: opened.engine,
             staging: Staging::default(),
             stamps: Stamps::default(),
             queue: Mutex::new(Queue::after(opened.last)),
@@ -165,22 +170,20 @@ impl Sled {
             followers: Followers::default(),
             lock: opened.lock,
         });
-        let flusher = Flusher::new(shared.clone(), opened.data);
+        let flusher = Flusher::new(shared.clone());
         let thread = thread::Builder::new().name("store-flusher".into()).spawn(move || flusher.run());
         let thread = thread.map_err(|e| StoreError::new("cannot start the thread that writes", e))?;
         Ok(Self { shared, thread: Some(thread), settle })
     }
 
-    /// Counts all keys and compares with the number written in the last batch: a flipped bit can make sled lose a
+    /// Counts all keys and compares with the number written in the last batch: a flipped bit can make an engine lose a
     /// page without a word. Gives (expected, found), or None for a database that never had a commit. Reads
     /// everything, and holds back the disk (not the commits, up to the backlog) while it does.
     pub fn count_check(&self) -> Result<Option<(u64, u64)>, StoreError> {
         let _still = lock(&self.shared.keys);
-        let Some(meta) = guarded("cannot read the last commit", || self.shared.db.get(META_KEY))? else {
-            return Ok(None);
-        };
-        let (_, expected) = chunks::parse_meta(&meta)?;
-        Ok(Some((expected, count_keys(&self.shared.db)?)))
+        let Some(meta) = self.shared.engine.read(&META_KEY, chunks::parse_meta)? else { return Ok(None) };
+        let (_, expected) = meta?;
+        Ok(Some((expected, count_keys(&*self.shared.engine)?)))
     }
 
     /// Batches written since the store was opened: commits divided by batches is the gain of the common sync.
@@ -189,7 +192,7 @@ impl Sled {
     }
 }
 
-impl Store for Sled {
+impl Store for Embedded {
     fn get(&self, key: &[u8]) -> Result<Read, StoreError> {
         check_key(key)?;
         self.shared.read(key)
@@ -242,14 +245,14 @@ impl Store for Sled {
         if let Some(why) = &lock(&self.shared.queue).failed {
             return Err(failure(why));
         }
-        // Between two batches: what is in sled now, every scan from here on sees.
+        // Between two batches: what is in the engine now, every scan from here on sees.
         let pieces = lock(&self.shared.keys);
         let at = Mark { last: Sequence(self.shared.applied.load(Ordering::SeqCst)), pieces: *pieces };
         Ok(self.shared.followers.add(at, bytes_max))
     }
 }
 
-impl Drop for Sled {
+impl Drop for Embedded {
     fn drop(&mut self) {
         let mut queue = lock(&self.shared.queue);
         queue.closing = true;
@@ -270,33 +273,33 @@ impl Drop for Sled {
 impl Shared {
     fn read(&self, key: &[u8]) -> Result<Read, StoreError> {
         for _ in 0..READ_TRIES_MAX {
-            // Staging first: what leaves it is in sled by then.
+            // Staging first: what leaves it is in the engine by then.
             if let Some(Staged { sequence, value }) = self.staging.get(key) {
                 return Ok(Read { value: value.map(|value| chunks::bytes(&value).to_vec()), sequence });
             }
-            let Some(stored) = guarded("cannot read the database", || self.db.get(key))? else {
-                return Ok(Read { value: None, sequence: Sequence(0) });
-            };
-            if let Some(read) = self.resolve(key, &stored)? {
-                return Ok(read);
+            match self.engine.read(key, Found::new)? {
+                None => return Ok(Read { value: None, sequence: Sequence(0) }),
+                Some(found) => {
+                    if let Some(read) = self.resolve(key, found?)? {
+                        return Ok(read);
+                    }
+                }
             }
         }
         Err(StoreError::plain("a part of a value is missing from the database"))
     }
 
-    /// The value in what sled holds under a key; None if its parts are gone, because the value was replaced.
-    fn resolve(&self, key: &[u8], stored: &[u8]) -> Result<Option<Read>, StoreError> {
-        let stored = chunks::parse(stored)?;
-        let (sequence, length) = match stored {
-            Stored::Whole(sequence, value) => return Ok(Some(Read { value: Some(value.to_vec()), sequence })),
-            Stored::Parts(sequence, length) => (sequence, length),
+    /// The value that the engine holds under a key; None if its parts are gone, because the value was replaced.
+    fn resolve(&self, key: &[u8], found: Found) -> Result<Option<Read>, StoreError> {
+        let (sequence, length) = match found {
+            Found::Whole(read) => return Ok(Some(read)),
+            Found::Parts(sequence, length) => (sequence, length),
         };
         let mut value = Vec::with_capacity(length.min(super::VALUE_BYTES_MAX));
-        for part in 0..stored.parts() {
+        for part in 0..Stored::Parts(sequence, length).parts() {
             let name = chunks::part_key(key, sequence, part);
-            match guarded("cannot read the database", || self.db.get(&name))? {
-                Some(bytes) => value.extend_from_slice(&bytes),
-                None => return Ok(None),
+            if self.engine.read(&name, |bytes| value.extend_from_slice(bytes))?.is_none() {
+                return Ok(None);
             }
         }
         if value.len() != length {
@@ -310,13 +313,10 @@ impl Shared {
         if let Some(staged) = self.staging.get(key) {
             return Ok(staged.value.map(|_| staged.sequence));
         }
-        match guarded("cannot read the database", || self.db.get(key))? {
-            Some(stored) => Ok(Some(chunks::parse(&stored)?.sequence())),
-            None => Ok(None),
-        }
+        self.engine.read(key, |stored| Ok(chunks::parse(stored)?.sequence()))?.transpose()
     }
 
-    /// Merges the staged keys over those of sled.
+    /// Merges the staged keys over those of the engine.
     fn scan(
         &self,
         start: &[u8],
@@ -325,48 +325,47 @@ impl Shared {
         backwards: bool,
     ) -> Result<Vec<(Vec<u8>, Read)>, StoreError> {
         let mut staged = self.staging.range(start, end, limit, backwards).into_iter().peekable();
-        let mut on_disk = self.db.range(start..end);
-        let mut next_on_disk = || {
-            guarded("cannot read the database", || {
-                if backwards { on_disk.next_back().transpose() } else { on_disk.next().transpose() }
-            })
-        };
-        let mut disk = None;
-        let mut advance = true;
         let mut found = Vec::with_capacity(limit.min(64));
-        while found.len() < limit {
-            if advance {
-                disk = next_on_disk()?;
-            }
-            let order = match (staged.peek(), &disk) {
-                (None, None) => break,
-                (Some(_), None) => Order::Less,
-                (None, Some(_)) => Order::Greater,
-                (Some((a, _)), Some((b, _))) if backwards => b.cmp(a),
-                (Some((a, _)), Some((b, _))) => a.cmp(b),
-            };
-            advance = order != Order::Less;
-            if order != Order::Greater {
-                if let Some((key, Staged { sequence, value: Some(value) })) = staged.next() {
-                    found.push((key.to_vec(), Read { value: Some(chunks::bytes(&value).to_vec()), sequence }));
-                }
-            } else if let Some((key, stored)) = disk.take() {
-                let read = match self.resolve(&key, &stored)? {
-                    Some(read) => read,
-                    None => self.read(&key)?,
-                };
-                if read.value.is_some() {
-                    found.push((key.to_vec(), read));
+        let mut failed = None;
+        self.engine.scan(start, end, backwards, &mut |key, stored| {
+            let order = |other: &[u8]| if backwards { key.cmp(other) } else { other.cmp(key) };
+            while found.len() < limit
+                && let Some((other, state)) = staged.next_if(|(other, _)| order(other) != Order::Greater)
+            {
+                let same = &*other == key;
+                found.extend(shown(&other, state));
+                if same {
+                    return found.len() < limit;
                 }
             }
+            if found.len() < limit {
+                match self.shown_on_disk(key, stored) {
+                    Ok(read) => found.extend(read.map(|read| (key.to_vec(), read))),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            failed.is_none() && found.len() < limit
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
         }
+        found.extend(staged.filter_map(|(key, state)| shown(&key, state)).take(limit - found.len()));
         Ok(found)
+    }
+
+    /// What a scan shows of a key that is not staged.
+    fn shown_on_disk(&self, key: &[u8], stored: &[u8]) -> Result<Option<Read>, StoreError> {
+        let read = match self.resolve(key, Found::new(stored)?)? {
+            Some(read) => read,
+            None => self.read(key)?,
+        };
+        Ok(read.value.is_some().then_some(read))
     }
 
     fn commit(&self, commit: Commit) -> Result<Sequence, CommitError> {
         let Commit { expect, writes, journal } = commit;
         check_writes(&writes).map_err(CommitError::Store)?;
-        // Before the lock: all that costs time. Looking keys up in sled can wait for a batch that is being applied.
+        // Before the lock: all that costs time. Looking keys up in the engine can wait for a batch that is being applied.
         let retired = self.staging.retired();
         for Expect { key, version } in &expect {
             check_key(key).map_err(CommitError::Store)?;
@@ -375,11 +374,11 @@ impl Shared {
             }
         }
         let mut bytes = journal.len();
-        let mut writes: Vec<(IVec, Option<IVec>)> = writes
+        let mut writes: Vec<(Bytes, Option<Bytes>)> = writes
             .into_iter()
             .map(|write| {
                 bytes += write.key.len() + write.value.as_ref().map_or(0, Vec::len);
-                (IVec::from(write.key), write.value.as_deref().map(chunks::whole))
+                (write.key.into(), write.value.as_deref().map(chunks::whole))
             })
             .collect();
 
@@ -422,14 +421,14 @@ impl Shared {
         Ok(sequence)
     }
 
-    /// Refuses to fill the disk to the brim: a full one poisons sled.
+    /// Refuses to fill the disk to the brim: a full one poisons the engine.
     fn check_space(&self, queue: &mut Queue, changes: bool) -> Result<(), StoreError> {
         const EVERY: Duration = Duration::from_secs(1);
         let now = Instant::now();
         let free = match queue.space {
             Some((when, free)) if now.duration_since(when) < EVERY => free,
             _ => {
-                let free = open::free_bytes(&self.options.dir);
+                let free = directory::free_bytes(&self.options.dir);
                 let free = free.map_err(|e| StoreError::new("cannot tell the free space of the data directory", e))?;
                 queue.space = Some((now, free));
                 free
@@ -440,21 +439,35 @@ impl Shared {
     }
 }
 
-/// Every key but the meta key.
-fn count_keys(db: &Db) -> Result<u64, StoreError> {
-    guarded("cannot read the database", || {
-        let mut count = 0;
-        for entry in db.iter() {
-            count += u64::from(entry?.0 != META_KEY);
-        }
-        Ok(count)
-    })
+/// A value as it was found, out of the hands of the engine.
+enum Found {
+    /// The value itself.
+    Whole(Read),
+    /// The value is in parts, of this length in bytes.
+    Parts(Sequence, usize),
 }
 
-/// Calls sled, which panics where it should return an error.
-fn guarded<T>(what: &'static str, call: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, StoreError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(outcome) => outcome.map_err(|e| StoreError::new(what, e)),
-        Err(_) => Err(StoreError::new(what, "the storage engine panicked")),
+impl Found {
+    fn new(stored: &[u8]) -> Result<Self, StoreError> {
+        Ok(match chunks::parse(stored)? {
+            Stored::Whole(sequence, value) => Self::Whole(Read { value: Some(value.to_vec()), sequence }),
+            Stored::Parts(sequence, length) => Self::Parts(sequence, length),
+        })
     }
+}
+
+/// What a scan shows of a staged key; None if it was removed.
+fn shown(key: &[u8], staged: Staged) -> Option<(Vec<u8>, Read)> {
+    let value = Some(chunks::bytes(&staged.value?).to_vec());
+    Some((key.to_vec(), Read { value, sequence: staged.sequence }))
+}
+
+/// Every key but the meta key.
+fn count_keys(engine: &dyn Engine) -> Result<u64, StoreError> {
+    let mut count = 0;
+    engine.scan(&[], &directory::EVERYTHING, false, &mut |key, _| {
+        count += u64::from(key != META_KEY);
+        true
+    })?;
+    Ok(count)
 }

@@ -1,4 +1,4 @@
-//! The suite over sled, and what only a driver with a disk can show.
+//! The suite over each engine, and what only a driver with a disk can show.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,13 +14,13 @@ use crate::store::{Batch, Memory, Write};
 
 /// A store in a directory that goes with it.
 struct Scratch {
-    store: Sled,
+    store: Embedded,
     dir: TempDir,
 }
 
 impl Deref for Scratch {
-    type Target = Sled;
-    fn deref(&self) -> &Sled {
+    type Target = Embedded;
+    fn deref(&self) -> &Embedded {
         &self.store
     }
 }
@@ -52,47 +52,75 @@ impl Store for Scratch {
     }
 }
 
-fn options(dir: &Path) -> SledOptions {
-    SledOptions { cache_bytes: 16 << 20, ballast_bytes: 0, free_bytes_min: 0, ..SledOptions::new(dir) }
+fn options(engine: EngineKind, dir: &Path) -> EmbeddedOptions {
+    let small = EmbeddedOptions { cache_bytes: 16 << 20, ballast_bytes: 0, ..EmbeddedOptions::new(dir) };
+    EmbeddedOptions { engine, free_bytes_min: 0, ..small }
 }
 
-fn scratch() -> Scratch {
+fn scratch(engine: EngineKind) -> Scratch {
     let dir = tempfile::tempdir().unwrap();
-    Scratch { store: Sled::open(options(dir.path())).unwrap(), dir }
+    Scratch { store: Embedded::open(options(engine, dir.path())).unwrap(), dir }
 }
 
 /// Small batches, so that a test goes through many.
-fn scratch_in_small_batches() -> Scratch {
+fn scratch_in_small_batches(engine: EngineKind) -> Scratch {
     let dir = tempfile::tempdir().unwrap();
-    let options = SledOptions { batch_keys_max: 3, batch_bytes_max: 2000, ..options(dir.path()) };
-    Scratch { store: Sled::open(options).unwrap(), dir }
+    let options = EmbeddedOptions { batch_keys_max: 3, batch_bytes_max: 2000, ..options(engine, dir.path()) };
+    Scratch { store: Embedded::open(options).unwrap(), dir }
 }
 
 impl Scratch {
     fn reopen(self) -> Self {
         let Self { store, dir } = self;
+        let engine = store.shared.options.engine;
         drop(store);
-        Self { store: Sled::open(options(dir.path())).unwrap(), dir }
+        Self { store: Embedded::open(options(engine, dir.path())).unwrap(), dir }
     }
 }
 
-mod whole_batches {
-    super::suite::store_tests!(super::scratch);
+/// The suite and these tests over one engine.
+macro_rules! over {
+    ($module:ident, $engine:expr; $($name:ident),* $(,)?) => {
+        mod $module {
+            use super::EngineKind;
+
+            mod whole_batches {
+                super::super::suite::store_tests!(|| super::super::scratch($engine));
+                use super::EngineKind;
+            }
+
+            mod small_batches {
+                super::super::suite::store_tests!(|| super::super::scratch_in_small_batches($engine));
+                use super::EngineKind;
+            }
+
+            $(#[test] fn $name() { super::$name($engine); })*
+        }
+    };
+    ($($module:ident = $engine:expr),*; $names:tt) => {
+        $(over!(@one $module, $engine; $names);)*
+    };
+    (@one $module:ident, $engine:expr; { $($name:ident),* $(,)? }) => {
+        over!($module, $engine; $($name),*);
+    };
 }
 
-mod small_batches {
-    super::suite::store_tests!(super::scratch_in_small_batches);
-}
+over! { sled = EngineKind::Sled, fjall = EngineKind::Fjall; {
+    reopening_keeps_all_and_numbers_rise, parts_go_with_their_value, the_journal_is_kept_and_entries_alone_come_in_time,
+    a_full_backlog_is_busy, one_process_at_a_time, a_nearly_full_disk_is_read_only, a_wake_may_own_the_store,
+    the_ballast_is_there_while_open, a_cut_off_log_is_refused_or_an_older_state, a_lost_key_shows_in_the_count,
+    after_a_failure_the_store_only_reads, a_database_that_lost_commits_is_refused, behaves_like_a_map,
+    no_flipped_bit_is_silent, moves_to_the_other_engine,
+} }
 
-fn counted(store: &Sled) -> u64 {
+fn counted(store: &Embedded) -> u64 {
     let (expected, found) = store.count_check().unwrap().unwrap();
     assert_eq!(expected, found);
     found
 }
 
-#[test]
-fn reopening_keeps_all_and_numbers_rise() {
-    let mut store = scratch();
+fn reopening_keeps_all_and_numbers_rise(engine: EngineKind) {
+    let mut store = scratch(engine);
     assert_eq!(store.count_check().unwrap(), None);
     let mut last = store.latest();
     for round in 0..4_u8 {
@@ -115,9 +143,8 @@ fn reopening_keeps_all_and_numbers_rise() {
     assert_eq!(commit(&store, vec![put(b"a", b"")]).0, last.0 + 1);
 }
 
-#[test]
-fn parts_go_with_their_value() {
-    let store = scratch();
+fn parts_go_with_their_value(engine: EngineKind) {
+    let store = scratch(engine);
     let settle = |writes| store.wait_durable(commit(&store, writes)).unwrap();
     settle(vec![put(b"a", b"1")]);
     assert_eq!(counted(&store), 1);
@@ -136,12 +163,13 @@ fn parts_go_with_their_value() {
     }
     settle(vec![put(b"a", b"2")]);
     assert_eq!(counted(&store), 3);
-    assert_eq!(fs::read_dir(store.dir.path().join("blobs")).unwrap().count(), 0);
+    if engine == EngineKind::Sled {
+        assert_eq!(fs::read_dir(store.dir.path().join("blobs")).unwrap().count(), 0, "sled does not sync those");
+    }
 }
 
-#[test]
-fn the_journal_is_kept_and_entries_alone_come_in_time() {
-    let mut store = scratch();
+fn the_journal_is_kept_and_entries_alone_come_in_time(engine: EngineKind) {
+    let mut store = scratch(engine);
     let seen = Arc::new(Mutex::new(Vec::new()));
     store.set_journal(Box::new(Lines { seen: seen.clone() }));
     let sequence = store.commit(Commit { journal: b"alone".to_vec(), ..Commit::default() }).unwrap();
@@ -158,13 +186,16 @@ fn the_journal_is_kept_and_entries_alone_come_in_time() {
     counted(&store);
 }
 
-#[test]
-fn a_full_backlog_is_busy() {
+fn a_full_backlog_is_busy(engine: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
     let delay = Duration::from_secs(3600);
-    let options =
-        SledOptions { backlog_commits_max: 3, backlog_bytes_max: 1000, journal_delay: delay, ..options(dir.path()) };
-    let store = Sled::open(options).unwrap();
+    let options = EmbeddedOptions {
+        backlog_commits_max: 3,
+        backlog_bytes_max: 1000,
+        journal_delay: delay,
+        ..options(engine, dir.path())
+    };
+    let store = Embedded::open(options).unwrap();
     let entry = |bytes: usize| store.commit(Commit { journal: vec![1; bytes], ..Commit::default() });
     let settle = |sequence| store.wait_durable(sequence).unwrap();
     let free = || {
@@ -191,21 +222,19 @@ fn a_full_backlog_is_busy() {
     settle(entry(1).unwrap());
 }
 
-#[test]
-fn one_process_at_a_time() {
-    let store = scratch();
-    let error = Sled::open(options(store.dir.path())).err().unwrap();
+fn one_process_at_a_time(engine: EngineKind) {
+    let store = scratch(engine);
+    let error = Embedded::open(options(engine, store.dir.path())).err().unwrap();
     assert!(error.to_string().contains("in use by another process"), "{error}");
 }
 
-#[test]
-fn a_nearly_full_disk_is_read_only() {
-    let mut store = scratch();
+fn a_nearly_full_disk_is_read_only(engine: EngineKind) {
+    let mut store = scratch(engine);
     commit(&store, vec![put(b"a", b"1")]);
     let Scratch { store: open, dir } = store;
     drop(open);
-    let strict = SledOptions { free_bytes_min: u64::MAX, ..options(dir.path()) };
-    store = Scratch { store: Sled::open(strict).unwrap(), dir };
+    let strict = EmbeddedOptions { free_bytes_min: u64::MAX, ..options(engine, dir.path()) };
+    store = Scratch { store: Embedded::open(strict).unwrap(), dir };
     match store.commit(Commit { writes: vec![put(b"a", b"2")], ..Commit::default() }) {
         Err(CommitError::Store(error)) => assert!(error.to_string().contains("disk is nearly full")),
         other => panic!("{other:?}"),
@@ -218,17 +247,17 @@ fn a_nearly_full_disk_is_read_only() {
     // Between the limit and half of it, what only reads goes on.
     let Scratch { store: open, dir } = store;
     drop(open);
-    let free = open::free_bytes(dir.path()).unwrap();
-    let store = Sled::open(SledOptions { free_bytes_min: free / 2 * 3, ..options(dir.path()) }).unwrap();
+    let free = directory::free_bytes(dir.path()).unwrap();
+    let store =
+        Embedded::open(EmbeddedOptions { free_bytes_min: free / 2 * 3, ..options(engine, dir.path()) }).unwrap();
     assert!(store.commit(Commit { writes: vec![put(b"a", b"3")], ..Commit::default() }).is_err());
     store.commit(Commit { journal: b"a read".to_vec(), ..Commit::default() }).unwrap();
 }
 
-#[test]
-fn a_wake_may_own_the_store() {
+fn a_wake_may_own_the_store(engine: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
-    let slow = SledOptions { journal_delay: Duration::from_secs(3600), ..options(dir.path()) };
-    let store = Arc::new(Sled::open(slow).unwrap());
+    let slow = EmbeddedOptions { journal_delay: Duration::from_secs(3600), ..options(engine, dir.path()) };
+    let store = Arc::new(Embedded::open(slow).unwrap());
     // An entry alone: it is not durable before somebody waits.
     let sequence = store.commit(Commit { journal: b"e".to_vec(), ..Commit::default() }).unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -245,7 +274,7 @@ fn a_wake_may_own_the_store() {
     assert!(receiver.recv().unwrap());
     // The flusher closes it now.
     let store = loop {
-        match Sled::open(options(dir.path())) {
+        match Embedded::open(options(engine, dir.path())) {
             Ok(store) => break store,
             Err(_) => thread::yield_now(),
         }
@@ -253,29 +282,28 @@ fn a_wake_may_own_the_store() {
     assert_eq!(store.durable(), sequence);
 }
 
-#[test]
-fn the_ballast_is_there_while_open() {
+fn the_ballast_is_there_while_open(engine: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
-    let with_ballast = SledOptions { ballast_bytes: 3_000_000, ..options(dir.path()) };
+    let with_ballast = EmbeddedOptions { ballast_bytes: 3_000_000, ..options(engine, dir.path()) };
     for _ in 0..2 {
-        let store = Sled::open(with_ballast.clone()).unwrap();
+        let store = Embedded::open(with_ballast.clone()).unwrap();
         assert_eq!(fs::metadata(dir.path().join("keyhaven.ballast")).unwrap().len(), 3_000_000);
         drop(store);
     }
-    drop(Sled::open(options(dir.path())).unwrap());
+    drop(Embedded::open(options(engine, dir.path())).unwrap());
     assert!(!dir.path().join("keyhaven.ballast").exists());
 }
 
 /// Damages the snapshots of a closed database with 500 keys and opens it.
-fn after_damage(damage: impl Fn(&Path)) -> Result<Scratch, StoreError> {
-    let store = scratch().reopen();
+fn after_damage(engine: EngineKind, damage: impl Fn(&Path)) -> Result<Scratch, StoreError> {
+    let store = scratch(engine).reopen();
     for i in 0..500_u16 {
         commit(&store, vec![put(&i.to_be_bytes(), &pattern(200, i.into()))]);
     }
     let Scratch { store, dir } = store.reopen();
     drop(store);
     damage(dir.path());
-    Ok(Scratch { store: Sled::open(options(dir.path()))?, dir })
+    Ok(Scratch { store: Embedded::open(options(engine, dir.path()))?, dir })
 }
 
 fn all_there(store: &Scratch) {
@@ -291,7 +319,7 @@ fn snapshot(dir: &Path) -> PathBuf {
 
 #[test]
 fn an_unfinished_snapshot_is_removed() {
-    let store = after_damage(|dir| {
+    let store = after_damage(EngineKind::Sled, |dir| {
         let bytes = fs::read(snapshot(dir)).unwrap();
         fs::write(dir.join("snap.7FFFFFFFFFFFFFFF.generating"), &bytes[..bytes.len() / 2]).unwrap();
     });
@@ -300,7 +328,7 @@ fn an_unfinished_snapshot_is_removed() {
 
 #[test]
 fn a_damaged_snapshot_is_rebuilt() {
-    let store = after_damage(|dir| {
+    let store = after_damage(EngineKind::Sled, |dir| {
         let path = snapshot(dir);
         let mut bytes = fs::read(&path).unwrap();
         let middle = bytes.len() / 2;
@@ -313,13 +341,30 @@ fn a_damaged_snapshot_is_rebuilt() {
     assert!(aside.into_iter().any(|e| e.unwrap().file_name().to_string_lossy().starts_with("aside.snap.")));
 }
 
+/// Where an engine writes first.
+fn log(engine: EngineKind, dir: &Path) -> PathBuf {
+    match engine {
+        EngineKind::Sled => dir.join("db"),
+        EngineKind::Fjall => {
+            files(&dir.join("fjall")).into_iter().find(|path| path.extension().is_some_and(|x| x == "jnl")).unwrap()
+        }
+    }
+}
+
+/// All files below a directory.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
 /// Commits go to the log in order, so a log without its end is the database of a moment ago: that it is old must be
 /// found by who keeps the last number elsewhere.
-#[test]
-fn a_cut_off_log_is_refused_or_an_older_state() {
-    let store = after_damage(|dir| {
-        let file = fs::OpenOptions::new().write(true).open(dir.join("db")).unwrap();
+fn a_cut_off_log_is_refused_or_an_older_state(engine: EngineKind) {
+    let store = after_damage(engine, |dir| {
+        let file = fs::OpenOptions::new().write(true).open(log(engine, dir)).unwrap();
         file.set_len(file.metadata().unwrap().len() / 4).unwrap();
+        // Else the number that is noted there tells at once.
+        fs::remove_file(dir.join("keyhaven.durable")).unwrap();
     });
     if let Ok(store) = store {
         let there = (0..500_u16).take_while(|i| value(&store, &i.to_be_bytes()).is_some()).count() as u64;
@@ -332,12 +377,11 @@ fn a_cut_off_log_is_refused_or_an_older_state() {
     }
 }
 
-#[test]
-fn a_lost_key_shows_in_the_count() {
-    let store = after_damage(|_| ()).unwrap();
+fn a_lost_key_shows_in_the_count(engine: EngineKind) {
+    let store = after_damage(engine, |_| ()).unwrap();
     all_there(&store);
     store.wait_durable(store.latest()).unwrap();
-    store.shared.db.remove(77_u16.to_be_bytes()).unwrap();
+    store.shared.engine.apply(&[(77_u16.to_be_bytes().to_vec().into(), None)]).unwrap();
     assert_eq!(store.count_check().unwrap(), Some((501, 500)));
 }
 
@@ -349,9 +393,8 @@ impl Journal for Panics {
     }
 }
 
-#[test]
-fn after_a_failure_the_store_only_reads() {
-    let store = scratch();
+fn after_a_failure_the_store_only_reads(engine: EngineKind) {
+    let store = scratch(engine);
     let first = commit(&store, vec![put(b"a", b"1")]);
     store.wait_durable(first).unwrap();
     store.set_journal(Box::new(Panics));
@@ -417,13 +460,11 @@ fn seen(model: &Model, start: &[u8], end: &[u8], limit: usize, backwards: bool) 
     all
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
-
-    /// The driver, the memory driver and a map do the same.
-    #[test]
-    fn behaves_like_a_map(steps in proptest::collection::vec(step(), 1..80)) {
-        let mut store = scratch();
+/// The driver, the memory driver and a map do the same.
+fn behaves_like_a_map(engine: EngineKind) {
+    let config = ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() };
+    proptest!(config, |(steps in proptest::collection::vec(step(), 1..80))| {
+        let mut store = scratch(engine);
         let memory = Memory::new();
         let mut model = Model::new();
         for (n, step) in steps.into_iter().enumerate() {
@@ -485,14 +526,13 @@ proptest! {
         if let Some((expected, found)) = store.count_check().unwrap() {
             prop_assert_eq!(expected, found);
         }
-    }
+    });
 }
 
-#[test]
-fn a_database_that_lost_commits_is_refused() {
+fn a_database_that_lost_commits_is_refused(engine: EngineKind) {
     let directory = tempfile::tempdir().unwrap();
-    let options = || SledOptions { ballast_bytes: 0, free_bytes_min: 0, ..SledOptions::new(directory.path()) };
-    let store = Sled::open(options()).unwrap();
+    let options = || options(engine, directory.path());
+    let store = Embedded::open(options()).unwrap();
     for number in 0..3_u8 {
         let write = Write { key: vec![b'k', number], value: Some(vec![number]) };
         let sequence = store.commit(Commit { writes: vec![write], ..Commit::default() }).unwrap();
@@ -500,18 +540,11 @@ fn a_database_that_lost_commits_is_refused() {
     }
     drop(store);
     // The database vanishes, as an emptied or replaced file makes it; what was noted beside it stays.
-    for name in ["db", "conf"] {
-        fs::remove_file(directory.path().join(name)).unwrap();
-    }
-    for entry in fs::read_dir(directory.path()).unwrap().flatten() {
-        if entry.file_name().to_string_lossy().starts_with("snap.") {
-            fs::remove_file(entry.path()).unwrap();
-        }
-    }
-    let error = Sled::open(options()).err().unwrap().to_string();
+    EngineKind::clear(directory.path()).unwrap();
+    let error = Embedded::open(options()).err().unwrap().to_string();
     assert!(error.contains("lost its newest commits"), "{error}");
     fs::remove_file(directory.path().join("keyhaven.durable")).unwrap();
-    assert!(Sled::open(options()).is_ok());
+    assert!(Embedded::open(options()).is_ok());
 }
 
 #[test]
@@ -519,7 +552,7 @@ fn a_database_in_which_much_was_written_is_settled_when_it_is_closed() {
     let dir = tempfile::tempdir().unwrap();
     // sled names a snapshot by how much of the log it holds.
     let snapshot = |settle_bytes| {
-        let store = Sled::open(SledOptions { settle_bytes, ..options(dir.path()) }).unwrap();
+        let store = Embedded::open(EmbeddedOptions { settle_bytes, ..options(EngineKind::Sled, dir.path()) }).unwrap();
         for part in 0..8_u8 {
             commit(&store, vec![put(&[b'k', part], &pattern(100_000, part as usize))]);
         }
@@ -530,8 +563,101 @@ fn a_database_in_which_much_was_written_is_settled_when_it_is_closed() {
     let before = snapshot(u64::MAX);
     let same = snapshot(u64::MAX);
     let settled = snapshot(500_000);
-    let store = Sled::open(options(dir.path())).unwrap();
+    let store = Embedded::open(options(EngineKind::Sled, dir.path())).unwrap();
     assert!(before < same && same < settled, "{before:?} {same:?} {settled:?}");
     assert_eq!(counted(&store), 8 * 25 + 8);
     assert_eq!(value(&store, &[b'k', 7]).as_deref(), Some(&pattern(100_000, 7)[..]));
+}
+
+/// Whatever bit is flipped in whatever file: the database does not open, or a key cannot be read, or the count is wrong, or
+/// nothing is missing and nothing is changed.
+fn no_flipped_bit_is_silent(engine: EngineKind) {
+    let whole = tempfile::tempdir().unwrap();
+    let write = |keys: std::ops::Range<u16>| {
+        let store = Embedded::open(EmbeddedOptions { settle_bytes: 1, ..options(engine, whole.path()) }).unwrap();
+        for i in keys {
+            commit(&store, vec![put(&i.to_be_bytes(), &pattern(200, i.into()))]);
+        }
+        store
+    };
+    // Some are where the engine keeps what is settled, some in what it writes first.
+    drop(write(0..300));
+    let mut last = write(300..400);
+    last.settle.options.settle_bytes = u64::MAX;
+    drop(last);
+    let mut told = 0;
+    for (number, file) in files(whole.path()).iter().enumerate() {
+        let name = file.strip_prefix(whole.path()).unwrap();
+        let length = fs::metadata(file).unwrap().len() as usize;
+        for part in 0..length.min(12) {
+            let damaged = tempfile::tempdir().unwrap();
+            copy_files(whole.path(), damaged.path());
+            let path = damaged.path().join(name);
+            let mut bytes = fs::read(&path).unwrap();
+            let at = (length / 12 * part + (number * 37 + part * 101) % (length / 12).max(1)).min(length - 1);
+            bytes[at] ^= 1 << ((part + number) % 8);
+            fs::write(&path, bytes).unwrap();
+            match state(&options(engine, damaged.path())) {
+                Ok(state) => assert!(state, "{}: a flipped bit of byte {at} is silent", name.display()),
+                Err(_) => told += 1,
+            }
+        }
+    }
+    assert!(told > 0, "{told}");
+}
+
+/// Whether 400 keys are there as they were written; an error tells of damage.
+fn state(options: &EmbeddedOptions) -> Result<bool, StoreError> {
+    let store = Embedded::open(options.clone())?;
+    match store.count_check()? {
+        Some((expected, found)) if expected == found => {}
+        other => return Err(StoreError::new("the count is wrong", format!("{other:?}"))),
+    }
+    let found = store.scan(Range { start: b"", end: b"\xff" }, usize::MAX, false)?;
+    let expected = (0..400_u16).map(|i| (i.to_be_bytes().to_vec(), Some(pattern(200, i.into()))));
+    let got = found.into_iter().map(|(key, read)| (key, read.value));
+    Ok(got.eq(expected))
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let copy = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir(&copy).unwrap();
+            copy_files(&entry.path(), &copy);
+        } else {
+            fs::copy(entry.path(), copy).unwrap();
+        }
+    }
+}
+
+/// To the other engine: the same keys, values, numbers of commits, and the next commit; and nothing opens it as what it was.
+fn moves_to_the_other_engine(engine: EngineKind) {
+    let store = scratch(engine);
+    for i in 0..200_u16 {
+        commit(&store, vec![put(&i.to_be_bytes(), &pattern(usize::from(i) * 70, i.into()))]);
+    }
+    commit(&store, vec![remove(&7_u16.to_be_bytes())]);
+    let everything = |store: &Embedded| store.scan(Range { start: b"", end: b"\xff" }, usize::MAX, false).unwrap();
+    let before = everything(&store);
+    let last = store.latest();
+    let Scratch { store, dir } = store;
+    let busy = compact(&options(engine, dir.path()), engine, &mut |_, _| ()).unwrap_err().to_string();
+    assert!(busy.contains("in use by another process"), "{busy}");
+    drop(store);
+    let other = EngineKind::ALL.into_iter().find(|other| *other != engine).unwrap();
+    // What a migration left that was killed.
+    fs::create_dir(beside(dir.path())).unwrap();
+    fs::write(beside(dir.path()).join("db"), b"half").unwrap();
+    let mut told = (0, 0);
+    let copied = compact(&options(engine, dir.path()), other, &mut |done, total| told = (done, total)).unwrap();
+    assert_eq!((copied.keys, told), (199, (398, 2 * copied.keys.max(told.1 / 2))));
+    assert!(!beside(dir.path()).exists());
+    assert_eq!(EngineKind::found(dir.path()), Some(other));
+    let refused = Embedded::open(options(engine, dir.path())).err().unwrap().to_string();
+    assert!(refused.contains(&format!("keyhaven store migrate --to {engine}")), "{refused}");
+    let store = Embedded::open(options(other, dir.path())).unwrap();
+    assert_eq!(everything(&store), before);
+    assert_eq!(commit(&store, vec![put(b"next", b"")]), Sequence(last.0 + 1));
+    counted(&store);
 }

@@ -40,6 +40,10 @@ cargo test --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
 # The standard's test cases once more, with the root in an HSM.
 KEYHAVEN_TEST_ROOT=pkcs11 cargo test --workspace --test vectors 2>&1 | tee -a "$log" || status=$?
 
+# Kills and damage once more, over the other engine of the store.
+KEYHAVEN_ENGINE=fjall cargo test --workspace --no-fail-fast --test damage --test store_kill 2>&1 | tee -a "$log" || status=$?
+KEYHAVEN_ENGINE=fjall cargo test --package conformance --test conformance life:: 2>&1 | tee -a "$log" || status=$?
+
 # PyKMIP, both of its clients, in every version it speaks; OpenStack's two clients; then the session of the README's first
 # command. `conformance/live/ceph.sh --install` is for whoever may put Ceph's daemons on the machine.
 pytest_log=$(mktemp)

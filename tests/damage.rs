@@ -1,5 +1,6 @@
 //! Damaged, foreign, full and interrupted stores, by the program as an operator runs it. Damage must be told, or be
-//! where nothing is: it is never silent. `KEYHAVEN_DAMAGE_CASES` sets how many bits are flipped (default 40).
+//! where nothing is: it is never silent. `KEYHAVEN_DAMAGE_CASES` sets how many bits are flipped (default 40), and
+//! `KEYHAVEN_ENGINE` the engine of the stores.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
 
@@ -10,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use keyhaven::store::{Embedded, EmbeddedOptions, Range, Store};
+use keyhaven::store::{Embedded, EmbeddedOptions, EngineKind, Range, Store};
 use serde_json::Value;
 
 fn command(arguments: &[&str], data: &Path) -> Command {
@@ -103,9 +104,16 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
 /// Everything that the database holds.
 fn rows(data: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let options = EmbeddedOptions { ballast_bytes: 0, free_bytes_min: 0, ..EmbeddedOptions::new(data.join("store")) };
+    let store = data.join("store");
+    let engine = EngineKind::found(&store).unwrap();
+    let options = EmbeddedOptions { engine, ballast_bytes: 0, free_bytes_min: 0, ..EmbeddedOptions::new(store) };
     let found = Embedded::open(options).unwrap().scan(Range { start: b"", end: &[0xFF] }, usize::MAX, false).unwrap();
     found.into_iter().map(|(key, read)| (key, read.value.unwrap())).collect()
 }
@@ -166,11 +174,10 @@ fn damage_is_told_or_has_no_effect() {
     let (parent, data) = prepared();
     let sound: Value = serde_json::from_str(&ends(0, &["verify", "--json"], &data)).unwrap();
     let whole = rows(&data);
-    let store = fs::read_dir(data.join("store")).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = store.filter(|path| path.is_file()).collect();
+    let mut files = files_below(&data.join("store"));
     files.retain(|path| path.extension().is_none_or(|extension| extension != "ballast"));
     files.extend(["root.key", "store.witness"].map(|name| data.join(name)));
-    let database = data.join("store/db");
+    let database = files.iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap().clone();
 
     let flips: usize = std::env::var("KEYHAVEN_DAMAGE_CASES").map_or(40, |text| text.parse().unwrap());
     let mut cases: Vec<(PathBuf, Harm)> = Vec::new();
@@ -260,6 +267,48 @@ fn a_compaction_that_is_killed_leaves_a_whole_store() {
     let after: Value = serde_json::from_str(&ends(0, &["verify", "--json"], &data)).unwrap();
     assert_eq!((&after["commit"], &after["objects"]), (&sound["commit"], &sound["objects"]));
     println!("compact          12 kills, {finished} too late, 0 losses");
+    let server = Server::start(&data);
+    assert!(server.client(&["create", "--name", "afterwards"], &data).status.success());
+    server.stop();
+    ends(0, &["verify"], &data);
+}
+
+#[test]
+fn a_migration_that_is_killed_leaves_a_whole_store_of_one_engine() {
+    let (_parent, data) = prepared();
+    let sound: Value = serde_json::from_str(&ends(0, &["verify", "--json"], &data)).unwrap();
+    let whole = rows(&data);
+    let configuration = data.join("keyhaven.toml");
+    let say = |engine: EngineKind| {
+        let text = fs::read_to_string(&configuration).unwrap();
+        let line = |engine| format!("\nengine = \"{engine}\"\n");
+        let other = EngineKind::ALL.into_iter().find(|other| *other != engine).unwrap();
+        fs::write(&configuration, text.replace(&line(other), &line(engine))).unwrap();
+    };
+    let mut finished = 0;
+    for turn in 0..10_u64 {
+        let from = EngineKind::found(&data.join("store")).unwrap();
+        let to = EngineKind::ALL.into_iter().find(|other| *other != from).unwrap();
+        let migrate = ["store", "migrate", "--to", to.name(), "--json"];
+        let mut child = command(&migrate, &data).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(turn * turn * 12));
+        if turn < 9 {
+            let _ = child.kill();
+        }
+        finished += usize::from(child.wait().unwrap().success());
+        assert!(rows(&data) == whole, "turn {turn}");
+    }
+    let now = EngineKind::found(&data.join("store")).unwrap();
+    let other = EngineKind::ALL.into_iter().find(|other| *other != now).unwrap();
+    say(other);
+    assert!(ends(1, &["verify"], &data).contains("keyhaven store migrate"), "the configuration names another engine");
+    say(now);
+    assert!(ends(2, &["store", "migrate", "--to", now.name()], &data).contains("already"));
+    let after: Value = serde_json::from_str(&ends(0, &["verify", "--json"], &data)).unwrap();
+    for field in ["commit", "objects", "secrets", "index_rows", "audit_head", "audit_entries"] {
+        assert_eq!(after[field], sound[field]);
+    }
+    println!("migration        9 kills, {} too late, 0 losses", finished - 1);
     let server = Server::start(&data);
     assert!(server.client(&["create", "--name", "afterwards"], &data).status.success());
     server.stop();

@@ -114,7 +114,7 @@ const VERSIONS: &[(&str, &str)] = &[
 /// Who may know the wall clock beside `serve` and `cli`: nothing that a request sees.
 const CLOCKS: &[&str] = &[
     // How long the flusher gathers commits.
-    "store/sled/",
+    "store/embedded/",
     // When a token that failed is tried again.
     "vault/pkcs11/",
 ];

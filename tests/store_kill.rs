@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use keyhaven::store::{
-    Batch, Commit, CommitError, Embedded, EmbeddedOptions, Journal, Range, Store, StoreError, Write,
+    Batch, Commit, CommitError, Embedded, EmbeddedOptions, EngineKind, Journal, Range, Store, StoreError, Write,
 };
 
 /// Set for a child: the data directory.
@@ -24,10 +24,15 @@ const CHILD_FIRST: &str = "KEYHAVEN_TEST_STORE_FIRST";
 const THREADS: u64 = 6;
 const CYCLES: u64 = 8;
 
+/// The engine that KEYHAVEN_ENGINE names; sled, if it names none.
+fn engine() -> EngineKind {
+    std::env::var("KEYHAVEN_ENGINE").map_or(EngineKind::default(), |name| name.parse().unwrap())
+}
+
 fn options(dir: &Path) -> EmbeddedOptions {
     // Small batches: more chances to be cut between two.
     let small = EmbeddedOptions { batch_keys_max: 40, cache_bytes: 16 << 20, ..EmbeddedOptions::new(dir) };
-    EmbeddedOptions { ballast_bytes: 1 << 20, free_bytes_min: 0, ..small }
+    EmbeddedOptions { engine: engine(), ballast_bytes: 1 << 20, free_bytes_min: 0, ..small }
 }
 
 fn put(key: String, value: &[u8]) -> Write {

@@ -86,7 +86,7 @@ enum Verb {
         #[arg(long, value_name = "KIND", value_enum, default_value = "file")]
         root: RootKind,
         /// What keeps the store: sled, or fjall.
-        #[arg(long, value_name = "ENGINE", default_value_t)]
+        #[arg(long, value_name = "ENGINE", env = "KEYHAVEN_ENGINE", default_value_t)]
         engine: EngineKind,
         #[command(flatten)]
         choice: RootArguments,

@@ -18,7 +18,7 @@ use crate::cli::files;
 use crate::cli::progress::bar;
 use crate::cli::seams::{entropy, open_root, store_options};
 use crate::crypto::rsa::RsaPrivateKey;
-use crate::store::{Embedded, EmbeddedOptions, Loader, Store};
+use crate::store::{Embedded, EmbeddedOptions, EngineKind, Loader, Store};
 use crate::vault::root::Root;
 
 /// What opens a backup.
@@ -127,12 +127,13 @@ pub fn restore(arguments: &RestoreArguments) -> Result<(), Failure> {
     let vacant = Loader::check_vacant(&options);
     vacant.map_err(|error| Failure::failed(format!("{error}. Stop the server and move {dir} away first")))?;
     let newer = match &arguments.destroyed_in {
-        Some(dir) if dir.join("db").exists() => {
-            let options = EmbeddedOptions { ballast_bytes: 0, free_bytes_min: 0, ..EmbeddedOptions::new(dir) };
-            let store = Embedded::open(options).map_err(|error| Failure::failed(error.to_string()))?;
-            Some(Arc::new(store) as Arc<dyn Store>)
+        Some(dir) => {
+            let engine = EngineKind::found(dir);
+            let engine = engine.ok_or_else(|| Failure::usage(format!("{} holds no store", dir.display())))?;
+            let bare = EmbeddedOptions { ballast_bytes: 0, free_bytes_min: 0, ..EmbeddedOptions::new(dir) };
+            let store = Embedded::open(EmbeddedOptions { engine, ..bare });
+            Some(Arc::new(store.map_err(|error| Failure::failed(error.to_string()))?) as Arc<dyn Store>)
         }
-        Some(dir) => return Err(Failure::usage(format!("{} holds no store", dir.display()))),
         None => None,
     };
     // All of it is read before anything is written: a damaged backup leaves the directory as it was.

@@ -225,6 +225,10 @@ fn what_was_acknowledged_survives_a_kill() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_failed_write_ends_writing_and_nothing_else() {
+    if engine() == EngineKind::Fjall {
+        eprintln!("skipped: fjall allots its journal ahead and ends below any such limit; tests/damage.rs fills its disk");
+        return;
+    }
     let scratch = tempfile::tempdir().unwrap();
     let dir: PathBuf = scratch.path().join("data");
     let first = 4 * THREADS;

@@ -1,6 +1,6 @@
 //! What a request costs the core, without network and TLS: `Core::handle` on one thread, over the store in memory and
-//! over sled. Over memory each request also seals its own audit block; over sled that is the flusher's work, and the
-//! column of CPU time shows it. Every object is got once before the clock starts: the first Get of an object writes
+//! over each engine. Over memory each request also seals its own audit block; over an engine that is the flusher's work,
+//! and the column of CPU time shows it. Every object is got once before the clock starts: the first Get of an object writes
 //! that it is no longer Fresh.
 //!
 //!     cargo bench --bench core                    all cases
@@ -39,14 +39,18 @@ fn main() {
     let wanted = arguments.next().unwrap_or_default();
     let seconds = arguments.next().map_or(1.0, |text| text.parse().unwrap());
     println!("{:24} {:>10} {:>10} {:>10}", "case", "requests", "us each", "us of CPU");
-    for kind in ["memory", "sled"] {
+    for kind in ["memory", "sled", "fjall"] {
         for load in ["get 1.4", "get 2.1", "locate 1.4", "create 1.4", "create 2.1"] {
             let name = format!("{kind}/{load}");
             if name.contains(&wanted) {
                 let directory = tempfile::tempdir().unwrap();
                 let store: Arc<dyn Store> = match kind {
                     "memory" => Arc::new(Memory::new()),
-                    _ => Arc::new(Embedded::open(EmbeddedOptions::new(directory.path())).unwrap()),
+                    engine => {
+                        let engine = engine.parse().unwrap();
+                        let options = EmbeddedOptions { engine, ..EmbeddedOptions::new(directory.path()) };
+                        Arc::new(Embedded::open(options).unwrap())
+                    }
                 };
                 Case::new(store).measure(&name, load, Duration::from_secs_f64(seconds));
             }

@@ -3,6 +3,7 @@
 //!
 //!     cargo bench --bench scale                   1,000,000 objects: some minutes, 4 GB in TMPDIR
 //!     cargo bench --bench scale -- 50000          fewer
+//!     KEYHAVEN_ENGINE=fjall cargo bench --bench scale     the other engine
 //!
 //! A benchmark may stop at the first thing that is wrong, so it unwraps.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
@@ -25,7 +26,7 @@ use keyhaven::gate::{Core, Outcome, Parts};
 use keyhaven::model::right::Caller;
 use keyhaven::ops::Settings;
 use keyhaven::serve::SystemClock;
-use keyhaven::store::{Embedded, EmbeddedOptions};
+use keyhaven::store::{Embedded, EmbeddedOptions, EngineKind};
 use keyhaven::vault::NoVault;
 use keyhaven::vault::root::SoftRoot;
 
@@ -139,8 +140,9 @@ fn load(data: &Path, ids: &Path, objects: usize) {
 
 /// The core of a data directory, as the server opens it.
 fn core(data: &Path) -> (Core, Peer) {
-    let store =
-        Embedded::open(EmbeddedOptions { free_bytes_min: 0, ..EmbeddedOptions::new(data.join("store")) }).unwrap();
+    let engine = std::env::var("KEYHAVEN_ENGINE").map_or(EngineKind::default(), |name| name.parse().unwrap());
+    let options = EmbeddedOptions { engine, free_bytes_min: 0, ..EmbeddedOptions::new(data.join("store")) };
+    let store = Embedded::open(options).unwrap();
     let core = Core::open(Parts {
         store: Arc::new(store),
         root: Arc::new(SoftRoot::open_file(&data.join("root.key"), Box::new(SystemEntropy)).unwrap()),

@@ -226,7 +226,9 @@ fn what_was_acknowledged_survives_a_kill() {
 #[cfg(target_os = "linux")]
 fn a_failed_write_ends_writing_and_nothing_else() {
     if engine() == EngineKind::Fjall {
-        eprintln!("skipped: fjall allots its journal ahead and ends below any such limit; tests/damage.rs fills its disk");
+        eprintln!(
+            "skipped: fjall allots its journal ahead and ends below any such limit; tests/damage.rs fills its disk"
+        );
         return;
     }
     let scratch = tempfile::tempdir().unwrap();

@@ -21,6 +21,8 @@ struct Things {
     /// A key that encrypts nothing.
     useless: String,
     opaque: String,
+    /// A key with a Deactivation Date, and no Activation Date from which an Offset could move it.
+    undated: String,
 }
 
 fn things() -> Things {
@@ -41,6 +43,8 @@ fn things() -> Things {
     list.retain(|one| one.value.field(Tag::AttributeName) != Some(&Value::text("Cryptographic Usage Mask")));
     list.extend(one_attribute(v, mask.0, &mask.1));
     let useless = id_in(&house.does("alice", v, Operation::Create, payload));
+    let payload = create(v, &[(Tag::DeactivationDate, Value::DateTime(Date(2_000_000_000)))]);
+    let undated = id_in(&house.does("alice", v, Operation::Create, payload));
     let opaque = vec![
         field(Tag::ObjectType, Value::Enumeration(ObjectType::OpaqueObject.0)),
         attributes(v, (Tag::TemplateAttribute, Tag::Attributes), &[]),
@@ -53,7 +57,7 @@ fn things() -> Things {
         ),
     ];
     let opaque = id_in(&house.does("alice", v, Operation::Register, opaque));
-    Things { house, active, archived, destroyed, useless, opaque }
+    Things { house, active, archived, destroyed, useless, opaque, undated }
 }
 
 /// A fault: the clause, the operation, its payload, the reason of 1.x and of 2.x; None where that family has no row.
@@ -180,6 +184,13 @@ const ROWS: &[Row] = &[
         },
         Some(Reason::InvalidMessage),
         None,
+    ),
+    Row(
+        "§11.5 Offset moves dates of a key without Activation Date",
+        Operation::ReKey,
+        |t, v| vec![id(v, &t.undated), field(Tag::Offset, Value::Interval(5))],
+        Some(Reason::IllegalOperation),
+        Some(Reason::InvalidField),
     ),
     Row(
         "§11.11 not allowed by the attributes",
@@ -310,11 +321,12 @@ const ROWS: &[Row] = &[
         None,
     ),
     Row(
+        // Pre-Active, and not compromised: there is no such transition (2.1 §4.57), in no version for no object.
         "§11.21 not able to be revoked",
         Operation::Revoke,
         |t, v| vec![id(v, &t.opaque), revocation(RevocationReasonCode::Unspecified.0)],
         Some(Reason::IllegalOperation),
-        None,
+        Some(Reason::WrongKeyLifecycleState),
     ),
     Row(
         "§11.22 destroyed already",

@@ -220,11 +220,10 @@ impl Transaction {
         self.batch_memos.clear();
     }
 
-    /// Whether keys in the vault are to be erased once this is durable.
+    /// Whether keys in the vault are to be erased once this is durable: those of objects whose body goes or is another.
     pub fn erases_resident(&self) -> bool {
-        let erases =
-            |one: &Staged| matches!(one.body, BodyChange::Erase) && super::resident_key(&one.kept.object).is_some();
-        self.batch.iter().any(erases)
+        let replaces = |body: &BodyChange| matches!(body, BodyChange::Erase | BodyChange::Set(_));
+        self.batch.iter().any(|one| replaces(&one.body) && super::resident_key(&one.kept.object).is_some())
     }
 
     /// Whether anything is to be written.

@@ -2,13 +2,15 @@
 
 use super::*;
 use crate::base::RngParameters;
-use crate::registry::RevocationReasonCode;
+use crate::gate::testing::Ask;
+use crate::registry::{NameType, RevocationReasonCode};
 
 on_every_vault! {
     a_replacement_is_made_in_the_vault
     destroying_an_object_erases_its_key_at_once
     a_key_that_cannot_be_erased_now_is_erased_later
     what_replaces_an_object_erases_its_key_at_once
+    a_key_that_no_object_has_in_the_end_is_erased
     metadata_and_keys_that_are_here_make_no_call
     a_vault_that_is_away_is_answered_for_as_something_to_try_again
     what_is_made_in_the_vault_says_which_generator_made_it
@@ -94,6 +96,42 @@ fn what_replaces_an_object_erases_its_key_at_once(bench: &Bench) {
         let (got, calls) = bench.about(Operation::Get, &id);
         assert_eq!((got.reason(0), calls), ((!brings_a_key).then_some(ResultReason::KeyValueNotPresent), 0));
     }
+}
+
+/// A name that is taken, a pair whose other half is refused, an object that does not outlive its batch.
+fn a_key_that_no_object_has_in_the_end_is_erased(bench: &Bench) {
+    let named = |out: &mut Writer| {
+        out.structure(Tag::Name, |out| {
+            out.text(Tag::NameValue, "taken");
+            out.enumeration(Tag::NameType, NameType::UninterpretedTextString.0);
+        });
+    };
+    bench.create(Algorithm::AES, 128, named);
+    let keys = bench.vault.count();
+    let create = |out: &mut Writer, more: &dyn Fn(&mut Writer)| {
+        out.enumeration(Tag::ObjectType, ObjectType::SymmetricKey.0);
+        out.structure(Tag::Attributes, |out| {
+            out.enumeration(Tag::CryptographicAlgorithm, Algorithm::AES.0);
+            out.integer(Tag::CryptographicLength, 128);
+            out.integer(Tag::CryptographicUsageMask, CryptographicUsageMask::Encrypt.0 as i32);
+            out.enumeration(Tag::ProtectionLevel, ProtectionLevel::High.0);
+            more(out);
+        });
+    };
+    let calls = bench.vault.calls();
+    let (reason, _) = bench.refused(Operation::Create, |out| create(out, &named));
+    assert_eq!((reason, bench.vault.count()), (ResultReason::NonUniqueNameAttribute, keys));
+    let (reason, words) = bench.refused(Operation::CreateKeyPair, |out| {
+        out.structure(Tag::CommonAttributes, |out| attributes(out, Algorithm::EC, 256));
+        out.structure(Tag::PublicKeyAttributes, |out| out.enumeration(Tag::KeyFormatType, KeyFormatType::PKCS_1.0));
+    });
+    assert_eq!((reason, bench.vault.count()), (ResultReason::KeyFormatTypeNotSupported, keys), "{words}");
+    // The Destroy is of the ID Placeholder.
+    let items: [Ask<'_>; 2] = [(Operation::Create, &|out| create(out, &|_| {})), (Operation::Destroy, &|_| {})];
+    let answer = bench.server.batch("alice", V, &items, true).unwrap();
+    assert_eq!([answer.reason(0), answer.reason(1)], [None, None], "{}", answer.message(1));
+    assert_eq!(bench.vault.count(), keys);
+    assert!(bench.vault.calls() >= calls + 6, "each was made and erased");
 }
 
 fn metadata_and_keys_that_are_here_make_no_call(bench: &Bench) {

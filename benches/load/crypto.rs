@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use keyhaven::base::Date;
+use keyhaven::crypto::formats::{Hint, Material, parse_private};
 use keyhaven::model::values::{AttributeValue, CryptographicParameters};
 use keyhaven::registry::{
-    BlockCipherMode, CryptographicAlgorithm, CryptographicUsageMask, DerivationMethod, HashingAlgorithm, ObjectType,
-    Operation, PaddingMethod, Tag, Version,
+    BlockCipherMode, CryptographicAlgorithm, CryptographicUsageMask, DerivationMethod, HashingAlgorithm, KeyFormatType,
+    ObjectType, Operation, PaddingMethod, Tag, Version,
 };
 use keyhaven::store::{Sled, SledOptions};
 use keyhaven::ttlv::Writer;
@@ -59,6 +61,9 @@ fn in_the_core(rounds: usize, duration: Duration) {
     let own = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let mut signature = vec![0; own.public_modulus_len()];
     let random = SystemRandom::new();
+    let encoded: Pkcs8V1Der<'_> = own.as_der().unwrap();
+    let read =
+        || drop(parse_private(KeyFormatType::PKCS_8, Hint::default(), Material::Bytes(encoded.as_ref())).unwrap());
 
     let mut measured = Vec::new();
     for _ in 0..rounds {
@@ -67,7 +72,10 @@ fn in_the_core(rounds: usize, duration: Duration) {
     }
     let [sign, encrypt, get] = [0, 1, 2].map(|at| median(measured.iter().map(|(_, micros)| micros[at])));
     let provider = median(measured.iter().map(|(micros, _)| *micros));
-    println!("RSA-2048 signature: the provider {provider:.0} us, the core's Sign {sign:.0} us");
+    let read = each(duration, read);
+    println!(
+        "RSA-2048 signature: the provider {provider:.0} us, the core's Sign {sign:.0} us, {read:.0} to read the key"
+    );
     let ratio = median(measured.iter().map(|(provider, [sign, ..])| provider / sign));
     println!("    rate of the core / rate of the provider: {ratio:.2} (aim: 0.8 or more)");
     println!("AES-256-GCM of 1 KiB: Encrypt {encrypt:.1} us, Get {get:.1} us");

@@ -103,7 +103,16 @@ impl Bench {
     }
 
     fn refused(&self, operation: Operation, payload: impl Fn(&mut Writer)) -> (ResultReason, String) {
-        let (answer, _) = self.ask(operation, payload);
+        self.refused_in(V, operation, payload)
+    }
+
+    fn refused_in(
+        &self,
+        version: Version,
+        operation: Operation,
+        payload: impl Fn(&mut Writer),
+    ) -> (ResultReason, String) {
+        let answer = self.server.ask(version, operation, payload);
         (answer.reason(0).unwrap(), answer.message(0))
     }
 

@@ -1,6 +1,7 @@
 //! Sign, Decrypt and what else is done with a private key; the public key is an object like any other.
 
 use super::*;
+use crate::gate::testing::write_id;
 use crate::registry::SplitKeyMethod;
 
 on_every_vault! {
@@ -79,6 +80,12 @@ fn what_a_private_key_of_the_vault_is_not_for_is_refused(bench: &Bench) {
     let fields = [(Tag::Data, &[0; 64][..]), (Tag::SignatureData, &[0; 64])];
     let (reason, _) = bench.refused(Operation::SignatureVerify, write_use(&private, &parameters, &fields, &[]));
     assert_eq!(reason, ResultReason::InvalidObjectType);
+    let (reason, words) = bench.refused_in(Version::V3_0, Operation::Decapsulate, |out| {
+        write_id(out, Version::V3_0, &private);
+        out.byte_string(Tag::Data, &[0; 65]);
+    });
+    assert_eq!(reason, ResultReason::FeatureNotSupported, "{words}");
+    assert!(words.contains("HSM"), "{words}");
     // No parts of a key that nobody has seen.
     let key = bench.create(Algorithm::AES, 256, |_| {});
     let (reason, _) = bench.refused(Operation::CreateSplitKey, |out| {

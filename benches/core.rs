@@ -14,22 +14,15 @@
 #[allow(dead_code, reason = "the load benchmark uses the rest")]
 mod messages;
 
+#[path = "load/inside.rs"]
+mod inside;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keyhaven::base::{Buffer, KeyBytes, Limits, Pin};
-use keyhaven::crypto::random::SystemEntropy;
-use keyhaven::gate::identity::{Identity, Passwords, Peer, Rule};
-use keyhaven::gate::policy::Ownership;
-use keyhaven::gate::{Core, Outcome, Parts};
-use keyhaven::model::right::Caller;
-use keyhaven::ops::Settings;
-use keyhaven::serve::SystemClock;
 use keyhaven::store::{Embedded, EmbeddedOptions, Memory, Store};
-use keyhaven::vault::NoVault;
-use keyhaven::vault::root::SoftRoot;
 
-use messages::Version;
+use inside::Inside;
 
 /// Objects that a Get or Locate chooses from.
 const OBJECTS: usize = 3000;
@@ -52,79 +45,46 @@ fn main() {
                         Arc::new(Embedded::open(options).unwrap())
                     }
                 };
-                Case::new(store).measure(&name, load, Duration::from_secs_f64(seconds));
+                measure(Inside::new(store), &name, load, Duration::from_secs_f64(seconds));
             }
         }
     }
 }
 
-struct Case {
-    core: Core,
-    peer: Peer,
-    reply: Buffer,
-}
-
-impl Case {
-    fn new(store: Arc<dyn Store>) -> Self {
-        let core = Core::open(Parts {
-            store,
-            root: Arc::new(
-                SoftRoot::from_key("bench", &KeyBytes::copy_from(&[1; 32]), Box::new(SystemEntropy)).unwrap(),
-            ),
-            vault: Arc::new(NoVault),
-            policy: Arc::new(Ownership::default()),
-            identity: Identity::new(vec![Rule::CommonName], [], Arc::new(Nobody)),
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(SystemEntropy),
-            limits: Limits::default(),
-            settings: Settings::default(),
-            durable_reads: false,
-            witness: None,
-        });
-        let peer = Peer::new("127.0.0.1:40000".into(), Caller::named("bench"));
-        Self { core: core.unwrap(), peer, reply: Buffer::default() }
+fn measure(mut core: Inside, name: &str, load: &str, duration: Duration) {
+    let (load, version) = load.split_once(' ').unwrap();
+    let version = messages::version(version);
+    let mut requests = vec![messages::create(version, None)];
+    if load != "create" {
+        requests.clear();
+        for number in 0..OBJECTS {
+            let name = format!("bench-{number}");
+            core.handle(&messages::create(version, Some(&name)));
+            let get = messages::get(version, &messages::identifier(&core.reply));
+            core.handle(&get);
+            messages::identifier(&core.reply);
+            requests.push(if load == "get" { get } else { messages::locate(version, &name) });
+        }
+        let store = core.store();
+        store.wait_durable(store.latest()).unwrap();
     }
-
-    fn handle(&mut self, request: &[u8]) {
-        let outcome = self.core.handle(request, &self.peer, false, &mut self.reply);
-        assert!(matches!(outcome, Outcome::Reply(_)));
-    }
-
-    fn measure(mut self, name: &str, load: &str, duration: Duration) {
-        let (load, version) = load.split_once(' ').unwrap();
-        let version = Version::parse(version);
-        let mut requests = vec![messages::create(version, None)];
-        if load != "create" {
-            requests.clear();
-            for number in 0..OBJECTS {
-                let name = format!("bench-{number}");
-                self.handle(&messages::create(version, Some(&name)));
-                let get = messages::get(version, &messages::identifier(&self.reply));
-                self.handle(&get);
-                messages::identifier(&self.reply);
-                requests.push(if load == "get" { get } else { messages::locate(version, &name) });
-            }
-            let store = self.core.store();
+    let (begun, cpu) = (Instant::now(), cpu_seconds());
+    let mut count = 0;
+    while begun.elapsed() < duration {
+        for _ in 0..64 {
+            core.handle(&requests[count * 7 % requests.len()]);
+            count += 1;
+        }
+        // As a client would: an answer to a change waits for the disk, here once for many.
+        let store = core.store();
+        if store.latest() > store.durable() {
             store.wait_durable(store.latest()).unwrap();
         }
-        let (begun, cpu) = (Instant::now(), cpu_seconds());
-        let mut count = 0;
-        while begun.elapsed() < duration {
-            for _ in 0..64 {
-                self.handle(&requests[count * 7 % requests.len()]);
-                count += 1;
-            }
-            // As a client would: an answer to a change waits for the disk, here once for many.
-            let store = self.core.store();
-            if store.latest() > store.durable() {
-                store.wait_durable(store.latest()).unwrap();
-            }
-        }
-        messages::identifier(&self.reply);
-        let each = |seconds: f64| seconds * 1e6 / count as f64;
-        let (wall, used) = (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-        println!("{name:24} {count:>10} {:>10.2} {:>10.2}", each(wall), each(used));
     }
+    messages::identifier(&core.reply);
+    let each = |seconds: f64| seconds * 1e6 / count as f64;
+    let (wall, used) = (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    println!("{name:24} {count:>10} {:>10.2} {:>10.2}", each(wall), each(used));
 }
 
 /// User and system time of this process: fields 14 and 15 of its stat line, in hundredths of a second.
@@ -132,12 +92,4 @@ fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
-}
-
-struct Nobody;
-
-impl Passwords for Nobody {
-    fn verify(&self, _: &str, _: &Pin) -> bool {
-        false
-    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use keyhaven::registry::Version;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,7 +16,7 @@ use tokio::sync::Barrier;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::messages::{self, Version};
+use crate::messages;
 use crate::{Options, pki};
 
 /// Objects that a Get or Locate chooses from.
@@ -67,7 +68,7 @@ pub fn command(options: &Options) {
     let address = options.text("address", "127.0.0.1:5696").parse().unwrap();
     let load = Load::parse(options.text("load", "get"));
     let runtime = runtime();
-    let version = Version::parse(options.text("version", "1.4"));
+    let version = messages::version(options.text("version", "1.4"));
     let requests = runtime.block_on(prepare(address, &config, load, version));
     let plan = Plan {
         address,
@@ -88,7 +89,10 @@ pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
 }
 
-async fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> TlsStream<TcpStream> {
+/// A connection to a server.
+pub type Stream = TlsStream<TcpStream>;
+
+pub async fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> Stream {
     let tcp = TcpStream::connect(address).await.unwrap();
     tcp.set_nodelay(true).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
@@ -108,8 +112,7 @@ pub async fn prepare(address: SocketAddr, config: &Arc<ClientConfig>, load: Load
     let (process, run) = (std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
     for number in 0..OBJECTS {
         let name = format!("load-{process}-{run}-{number}");
-        stream.write_all(&messages::create(version, Some(&name))).await.unwrap();
-        receive(&mut stream, &mut buffer).await;
+        ask(&mut stream, &messages::create(version, Some(&name)), &mut buffer).await;
         let id = messages::identifier(&buffer);
         if load == Load::Locate {
             requests.push(messages::locate(version, &name));
@@ -117,15 +120,20 @@ pub async fn prepare(address: SocketAddr, config: &Arc<ClientConfig>, load: Load
         }
         // The first Get of an object writes that it is no longer Fresh; what is measured are the later ones.
         let get = messages::get(version, &id);
-        stream.write_all(&get).await.unwrap();
-        receive(&mut stream, &mut buffer).await;
+        ask(&mut stream, &get, &mut buffer).await;
         messages::identifier(&buffer);
         requests.push(get);
     }
     requests.into()
 }
 
-async fn receive(stream: &mut TlsStream<TcpStream>, buffer: &mut Vec<u8>) {
+/// Sends a request and waits for the reply.
+pub async fn ask(stream: &mut Stream, request: &[u8], reply: &mut Vec<u8>) {
+    stream.write_all(request).await.unwrap();
+    receive(stream, reply).await;
+}
+
+async fn receive(stream: &mut Stream, buffer: &mut Vec<u8>) {
     buffer.clear();
     while messages::length(buffer).is_none_or(|length| buffer.len() < length) {
         assert!(stream.read_buf(buffer).await.unwrap() > 0, "the server closed the connection");

@@ -6,6 +6,7 @@
 //!
 //!     cargo bench --bench load -- all                       the keyhaven binary beside the bare responder
 //!     cargo bench --bench load -- all --subject canned      the network room alone, answering canned bytes
+//!     cargo bench --bench load -- crypto                    what cryptography costs, see crypto.rs
 //!     cargo bench --bench load -- drive --data DIR --address HOST:PORT --load get --connections 64
 //!     cargo bench --bench load -- bare|canned --data DIR --listen HOST:PORT --bytes 304
 //!
@@ -17,7 +18,9 @@
 //! A benchmark may stop at the first thing that is wrong, so it unwraps.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod crypto;
 mod drive;
+mod inside;
 mod messages;
 mod pki;
 mod servers;
@@ -32,10 +35,11 @@ fn main() {
     let options = Options::read(arguments);
     match command.as_str() {
         "all" => versus::all(&options),
+        "crypto" => crypto::all(&options),
         "drive" => drive::command(&options),
         "bare" => servers::bare(&options),
         "canned" => servers::canned(&options),
-        _ => println!("subcommands: all, drive, bare, canned; the head of benches/load/main.rs explains them"),
+        _ => println!("subcommands: all, crypto, drive, bare, canned; the head of benches/load/main.rs explains them"),
     }
 }
 

@@ -1,48 +1,30 @@
 //! Requests, made before the clock starts, and the little that is read of replies.
 
 use keyhaven::base::{Buffer, Limits};
-use keyhaven::registry::{CryptographicAlgorithm, NameType, ObjectType, Operation, ResultStatus, Tag};
+use keyhaven::proto::message;
+use keyhaven::registry::{
+    CryptographicAlgorithm, ItemType, NameType, ObjectType, Operation, ResultStatus, Tag, Version,
+};
 use keyhaven::ttlv::{Item, Writer, check};
 
 /// AES-256, to encrypt and decrypt.
 const BITS: i32 = 256;
 const USAGE: i32 = 0x0C;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Version {
-    major: i32,
-    minor: i32,
+/// A version such as 1.4.
+pub fn version(text: &str) -> Version {
+    let (major, minor) = text.split_once('.').expect("a version such as 1.4");
+    Version::from_numbers(major.parse().unwrap(), minor.parse().unwrap()).expect("a version of KMIP")
 }
 
-impl Version {
-    pub fn parse(text: &str) -> Self {
-        let (major, minor) = text.split_once('.').expect("a version such as 1.4");
-        Self { major: major.parse().unwrap(), minor: minor.parse().unwrap() }
-    }
-}
-
-fn request(version: Version, operation: Operation, payload: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer::default();
-    writer.structure(Tag::RequestMessage, |writer| {
-        writer.structure(Tag::RequestHeader, |writer| {
-            writer.structure(Tag::ProtocolVersion, |writer| {
-                writer.integer(Tag::ProtocolVersionMajor, version.major);
-                writer.integer(Tag::ProtocolVersionMinor, version.minor);
-            });
-            writer.integer(Tag::BatchCount, 1);
-        });
-        writer.structure(Tag::BatchItem, |writer| {
-            writer.enumeration(Tag::Operation, operation.0);
-            writer.structure(Tag::RequestPayload, payload);
-        });
-    });
-    writer.finish().to_vec()
+pub fn request(version: Version, operation: Operation, payload: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    message::request(version, |_| {}, operation, payload).to_vec()
 }
 
 pub fn create(version: Version, name: Option<&str>) -> Vec<u8> {
     request(version, Operation::Create, |writer| {
         writer.enumeration(Tag::ObjectType, ObjectType::SymmetricKey.0);
-        if version.major == 1 {
+        if version.is_1x() {
             writer.structure(Tag::TemplateAttribute, |writer| {
                 let algorithm = CryptographicAlgorithm::AES.0;
                 attribute(writer, "Cryptographic Algorithm", |writer| {
@@ -70,12 +52,12 @@ pub fn create(version: Version, name: Option<&str>) -> Vec<u8> {
 }
 
 pub fn get(version: Version, id: &str) -> Vec<u8> {
-    request(version, Operation::Get, |writer| writer.text(Tag::UniqueIdentifier, id))
+    request(version, Operation::Get, |writer| write_id(writer, version, id))
 }
 
 pub fn locate(version: Version, name: &str) -> Vec<u8> {
     request(version, Operation::Locate, |writer| {
-        if version.major == 1 {
+        if version.is_1x() {
             attribute(writer, "Name", |writer| named(writer, Tag::AttributeValue, name));
         } else {
             writer.structure(Tag::Attributes, |writer| named(writer, Tag::Name, name));
@@ -126,6 +108,20 @@ pub fn length(start: &[u8]) -> Option<usize> {
 
 /// The Unique Identifier in a reply; stops the run if the operation failed.
 pub fn identifier(reply: &[u8]) -> String {
+    text(reply, Tag::UniqueIdentifier)
+}
+
+/// A field of a reply that is a text; stops the run if the operation failed.
+pub fn text(reply: &[u8], tag: Tag) -> String {
+    payload_field(reply, tag).expect("a text")
+}
+
+/// Stops the run if the operation failed.
+pub fn expect_success(reply: &[u8]) {
+    payload_field(reply, Tag::UniqueIdentifier);
+}
+
+fn payload_field(reply: &[u8], tag: Tag) -> Option<String> {
     let limits = Limits::default();
     let message = check(reply, &limits).unwrap_or_else(|error| panic!("a reply that cannot be read: {error}"));
     let item = message.child(Tag::BatchItem).expect("a batch item");
@@ -135,5 +131,11 @@ pub fn identifier(reply: &[u8]) -> String {
         panic!("the server refused a request: {}", words.unwrap_or_default());
     }
     let payload = item.child(Tag::ResponsePayload).expect("a payload");
-    payload.child(Tag::UniqueIdentifier).and_then(|id| id.text().map(str::to_string)).expect("an identifier")
+    payload.child(tag).and_then(|field| field.text().map(str::to_string))
+}
+
+/// The Unique Identifier of a request, in the type that it has in the version.
+pub fn write_id(writer: &mut Writer, version: Version, id: &str) {
+    let item_type = if version < Version::V3_0 { ItemType::TextString } else { ItemType::Identifier };
+    writer.reference(Tag::UniqueIdentifier, item_type, id);
 }

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{Table, presets};
 
 use crate::drive::{self, Load, Plan, Score};
-use crate::messages::Version;
-use crate::{Options, pki};
+use crate::{Options, messages, pki};
 
 /// Kernel clock ticks a second in /proc: a constant of Linux's interface.
 const TICKS: f64 = 100.0;
@@ -27,12 +26,7 @@ pub fn all(options: &Options) {
             let arguments = ["canned", "--workers", workers, "--bytes", bytes, "--commit-micros", commit];
             Server::start(&ours, &arguments, &data)
         }
-        "keyhaven" => {
-            let binary = options.0.get("binary").map_or_else(beside, PathBuf::from);
-            let made = Command::new(&binary).args(["init", "--data"]).arg(&data).stdout(Stdio::null()).status();
-            assert!(made.is_ok_and(|status| status.success()), "{} init failed", binary.display());
-            Server::start(&binary, &["serve"], &data)
-        }
+        "keyhaven" => Server::keyhaven(options, &data),
         other => panic!("--subject {other}: keyhaven or canned"),
     };
     let mut table = Table::new();
@@ -63,7 +57,7 @@ pub fn all(options: &Options) {
 fn row(options: &Options, server: &Server, ours: &Path, data: &Path, load: Load, connections: usize) -> Vec<String> {
     let runtime = drive::runtime();
     let config = pki::client(data);
-    let version = Version::parse(options.text("version", "1.4"));
+    let version = messages::version(options.text("version", "1.4"));
     let requests = runtime.block_on(drive::prepare(server.address, &config, load, version));
     let plan = Plan {
         address: server.address,
@@ -109,19 +103,27 @@ fn beside() -> PathBuf {
     bench.ancestors().nth(2).unwrap().join("keyhaven")
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// A server process; it ends with this value.
-struct Server {
+pub struct Server {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl Server {
+    /// The program itself, with a new data directory.
+    pub fn keyhaven(options: &Options, data: &Path) -> Self {
+        let binary = options.0.get("binary").map_or_else(beside, PathBuf::from);
+        let made = Command::new(&binary).args(["init", "--data"]).arg(data).stdout(Stdio::null()).status();
+        assert!(made.is_ok_and(|status| status.success()), "{} init failed", binary.display());
+        Self::start(&binary, &["serve"], data)
+    }
+
     fn start(binary: &Path, arguments: &[&str], data: &Path) -> Self {
         let address = free_address();
         let child = Command::new(binary)

@@ -125,7 +125,10 @@ impl Core {
         let request = Request::of_items(job.version, job.continuation, items);
         let mut out = Writer::new(Buffer::default());
         let done = match failed {
-            None => batch::run(&request, &mut cx, &mut out)?,
+            None => {
+                let done = batch::run(&request, &mut cx, &mut out);
+                done.inspect_err(|_| self.erase_made(&cx.made()))?
+            }
             Some(error) => batch::fail(&request, error, &cx, &mut out),
         };
         job.settle(&mut cx, place, &cancelled, out.written())?;

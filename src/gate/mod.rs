@@ -60,8 +60,8 @@ use crate::proto::message::{BatchItem, Refused, Request, ResponseHead, ResponseH
 use crate::registry::{Operation, ResultReason, ResultStatus, Tag, Version};
 use crate::store::{Commit, CommitError, Sequence, Store};
 use crate::ttlv::{Writer, check};
-use crate::vault::KeyVault;
 use crate::vault::root::Root;
+use crate::vault::{KeyId, KeyVault};
 
 /// What a core is made of.
 pub struct Parts {
@@ -159,6 +159,13 @@ struct Attempt<'a> {
     process: Vec<Vec<u8>>,
     /// Whether the connection is turned round by it.
     turns: bool,
+}
+
+impl Attempt<'_> {
+    /// The keys that it made in the vault.
+    fn made(&self) -> Vec<KeyId> {
+        self.transaction.made().map(KeyId::from_bytes).collect()
+    }
 }
 
 /// Who asks, and what of its credentials counts.
@@ -352,6 +359,7 @@ impl Core {
         let attempt = self.run(&request, asker, now, may_block, correlation, out)?;
         let too_large = request.header.maximum_response_size.is_some_and(|maximum| out.len() > maximum);
         if too_large {
+            self.erase_made(&attempt.made());
             let error = Error::new(ResultReason::ResponseTooLarge, "the answer is longer than Maximum Response Size");
             return self.answer_all_failed(&request, error, peer, now, correlation, out);
         }
@@ -448,7 +456,8 @@ impl Core {
         for spent in asker.spent {
             cx.spend(&spent.place, spent.found, spent.value)?;
         }
-        let done = batch::run(request, &mut cx, out)?;
+        let done = batch::run(request, &mut cx, out);
+        let done = done.inspect_err(|_| self.erase_made(&cx.made()))?;
         let (submitted, process) = (std::mem::take(&mut cx.submitted), std::mem::take(&mut cx.process));
         let turns = cx.turns;
         let (transaction, streams) = cx.into_transaction();
@@ -487,7 +496,14 @@ impl Core {
         let reads_only = attempt.transaction.is_empty();
         let seen = attempt.transaction.seen;
         let erases = attempt.transaction.erases_resident();
-        let committed = self.services.keep.commit(attempt.transaction, journal)?;
+        let made = attempt.made();
+        let committed = self.services.keep.commit(attempt.transaction, journal);
+        // Whether anything else failed before or after it was written is not known here; the sweep will know.
+        let committed = committed.inspect_err(|error| {
+            if error.is_conflict() {
+                self.erase_made(&made)
+            }
+        })?;
         attempt.streams.settle();
         if erases {
             self.erase_pending(committed);

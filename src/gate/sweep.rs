@@ -68,6 +68,16 @@ impl Core {
         }
     }
 
+    /// A request came to nothing, and had made keys: they are erased. Those that cannot be erased now are without an
+    /// object for the sweep of the next start.
+    pub(super) fn erase_made(&self, keys: &[KeyId]) {
+        for key in keys {
+            if let Err(error) = self.services.vault.erase(key) {
+                tracing::warn!(%key, %error, "a key that was made for nothing is still in the HSM");
+            }
+        }
+    }
+
     /// After a Destroy: once its tombstone is durable, the key is erased. If that fails the object is destroyed all the
     /// same; the key is erased later.
     pub(super) fn erase_pending(&self, committed: Sequence) {

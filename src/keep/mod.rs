@@ -378,6 +378,9 @@ impl Keep {
         for staged in transaction.staged() {
             self.stage(staged, &mut commit)?;
         }
+        for (name, id) in transaction.made_for_nothing() {
+            commit.writes.push(resident_row(name, TO_ERASE, id));
+        }
         for memo in transaction.memos() {
             self.stage_memo(memo, &mut commit)?;
         }

@@ -47,6 +47,9 @@ pub struct Transaction {
     item_memos: Vec<StagedMemo>,
     /// What was found under the names of memos that were read: a change demands that it is still so.
     found: Vec<(Vec<u8>, Found)>,
+    /// Keys that the request made in the vault, each with the object that it is for. They are there whatever becomes of
+    /// the items that made them.
+    made: Vec<(Box<[u8]>, Box<str>)>,
     /// The highest commit that anything read so far rests on.
     pub seen: Sequence,
 }
@@ -220,17 +223,35 @@ impl Transaction {
         self.batch_memos.clear();
     }
 
-    /// Whether keys in the vault are to be erased once this is durable.
+    /// A key was made in the vault for an object.
+    pub fn made_in_vault(&mut self, name: &[u8], id: &str) {
+        self.made.push((name.into(), id.into()));
+    }
+
+    /// The names of all keys that were made in the vault.
+    pub fn made(&self) -> impl Iterator<Item = &[u8]> {
+        self.made.iter().map(|(name, _)| &**name)
+    }
+
+    /// Those of them that no object has: their item failed or was undone, or the batch destroyed the object again.
+    pub(super) fn made_for_nothing(&self) -> impl Iterator<Item = &(Box<[u8]>, Box<str>)> {
+        let has = |staged: &Staged, name: &[u8]| matches!(&staged.body, BodyChange::Resident(own) if **own == *name);
+        self.made.iter().filter(move |(name, _)| !self.batch.iter().any(|staged| has(staged, name)))
+    }
+
+    /// Whether keys in the vault are to be erased once this is durable: those of objects whose body goes or is another, and
+    /// those that were made for nothing.
     pub fn erases_resident(&self) -> bool {
-        let erases =
-            |one: &Staged| matches!(one.body, BodyChange::Erase) && super::resident_key(&one.kept.object).is_some();
-        self.batch.iter().any(erases)
+        let replaces = |body: &BodyChange| matches!(body, BodyChange::Erase | BodyChange::Set(_));
+        self.made_for_nothing().next().is_some()
+            || self.batch.iter().any(|one| replaces(&one.body) && super::resident_key(&one.kept.object).is_some())
     }
 
     /// Whether anything is to be written.
     pub fn is_empty(&self) -> bool {
         let memos = [&self.request_memos, &self.batch_memos, &self.item_memos];
-        self.batch.is_empty() && self.item.is_empty() && memos.iter().all(|memos| memos.is_empty())
+        let no_objects = self.batch.is_empty() && self.item.is_empty();
+        no_objects && self.made.is_empty() && memos.iter().all(|memos| memos.is_empty())
     }
 
     /// The objects that this transaction changed or made, as it sees them; those that vanish are not among them.

@@ -387,6 +387,16 @@ impl<'a> Cx<'a> {
         self.transaction.resident_key(object).map(|name| KeyId::from_bytes(&name))
     }
 
+    /// Notes a key that was made in the vault for an object. If no object has it at the end of the request, it is erased.
+    pub fn made_in_vault(&mut self, object: &Object, key: &KeyId) {
+        self.transaction.made_in_vault(key.bytes(), &object.id);
+    }
+
+    /// The keys that the request made in the vault so far.
+    pub(crate) fn made(&self) -> Vec<KeyId> {
+        self.transaction.made().map(KeyId::from_bytes).collect()
+    }
+
     /// Stages an object whose material was made in the vault.
     pub fn save_resident(&mut self, object: Object, key: &KeyId) -> Result<Id> {
         self.stage(object, BodyChange::Resident(key.bytes().into()))

@@ -7,11 +7,12 @@ use super::using::data::{DataRef, Shown};
 use super::using::parameters::Requested;
 use super::using::{Key, Using, block_for, software};
 use super::{Cx, Op};
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::model::usage::Use;
 use crate::proto::attributes::AttributeList;
 use crate::proto::id::{Id, IdRef};
 use crate::proto::wire::structure;
+use crate::registry::ResultReason;
 
 /// Decapsulate.
 pub struct Decapsulate;
@@ -41,7 +42,15 @@ impl Op for Decapsulate {
         let encapsulation = cx.outputs.resolve(request.encapsulation)?;
         block_for(cx, &encapsulation)?;
         let mut using = Using::new(cx, request.id, request.parameters, Part::Whole, Use::Decapsulate)?;
-        let Key::Private(key) = using.key(cx)? else { return using.wrong_key() };
+        let key = match using.key(cx)? {
+            Key::Private(key) => key,
+            // DHKEM needs the public half besides, and no token has RSASVE.
+            Key::Token(_) => {
+                let words = "the server's HSM does not do that: opening encapsulations";
+                return Err(Error::new(ResultReason::FeatureNotSupported, words));
+            }
+            Key::Secret(_) | Key::Public(_) => return using.wrong_key(),
+        };
         check(&using, &key.public())?;
         let secret = key.decapsulate(&encapsulation, software(cx))?;
         using.charge(cx, secret.len(), Part::Whole)?;

@@ -88,6 +88,7 @@ pub fn register(cx: &mut Cx<'_>, mut object: Object, mut attributes: Attributes,
             cx.services.vault.import(own(&object), spec, &raw)?
         }
     };
+    cx.made_in_vault(&object, &key);
     object.material.wrapping = None;
     object.material.format = Some(KeyFormatType::Raw);
     cx.save_resident(object, &key)
@@ -165,17 +166,10 @@ pub fn pair(
     cx.may_create(&private)?;
     // Everything that can be refused without the key was asked before it is made.
     let Generated { id: key, public: half } = generate(cx, &private, ResidentSpec { kind, wrappable })?;
-    match public_half(cx, half, &mut public, other) {
-        Ok(body) => {
-            link(&mut public, Tag::PrivateKeyLink, &private.id);
-            cx.may_create(&public)?;
-            Ok(Pair { private, key, public, body })
-        }
-        Err(error) => {
-            cx.services.vault.erase(&key)?;
-            Err(error)
-        }
-    }
+    let body = public_half(cx, half, &mut public, other)?;
+    link(&mut public, Tag::PrivateKeyLink, &private.id);
+    cx.may_create(&public)?;
+    Ok(Pair { private, key, public, body })
 }
 
 /// Gives the public object its attributes and its body.
@@ -205,8 +199,10 @@ fn lock_in(attributes: &mut Attributes) -> bool {
     wrappable
 }
 
-fn generate(cx: &Cx<'_>, object: &Object, spec: ResidentSpec) -> Result<Generated> {
-    cx.services.vault.generate(own(object), spec).map_err(Error::from)
+fn generate(cx: &mut Cx<'_>, object: &Object, spec: ResidentSpec) -> Result<Generated> {
+    let made = cx.services.vault.generate(own(object), spec)?;
+    cx.made_in_vault(object, &made.id);
+    Ok(made)
 }
 
 /// The vault names a key by the bytes of the object's identifier, which is a UUID.

@@ -1,7 +1,6 @@
-//! The vault for tests: keys in memory, used by the algorithms of `crypto`. It has every mechanism, and can be taken away.
+//! The vault for tests: keys in memory, used by the algorithms of `crypto`. It has every mechanism.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 
 use super::pkcs11::{HsmError, Part};
@@ -26,34 +25,13 @@ enum Material {
 #[derive(Default)]
 pub struct MemoryVault {
     keys: Mutex<BTreeMap<KeyId, (ResidentSpec, Material)>>,
-    away: AtomicBool,
-    calls: AtomicUsize,
 }
 
 type Result<T, E = VaultError> = std::result::Result<T, E>;
 
 impl MemoryVault {
-    /// Takes the vault away, or brings it back.
-    pub fn be_away(&self, away: bool) {
-        self.away.store(away, SeqCst);
-    }
-
-    /// How often the vault was asked for anything.
-    pub fn calls(&self) -> usize {
-        self.calls.load(SeqCst)
-    }
-
-    /// How many keys there are.
-    pub fn count(&self) -> usize {
-        self.keys.lock().unwrap().len()
-    }
-
-    fn open(&self) -> Result<MutexGuard<'_, BTreeMap<KeyId, (ResidentSpec, Material)>>> {
-        self.calls.fetch_add(1, SeqCst);
-        if self.away.load(SeqCst) {
-            return Err(HsmError::Unavailable("taken away".into()).into());
-        }
-        Ok(self.keys.lock().unwrap())
+    fn open(&self) -> MutexGuard<'_, BTreeMap<KeyId, (ResidentSpec, Material)>> {
+        self.keys.lock().unwrap()
     }
 }
 
@@ -71,7 +49,7 @@ impl KeyVault for MemoryVault {
     }
 
     fn generate(&self, own: [u8; 16], spec: ResidentSpec) -> Result<Generated> {
-        let mut keys = self.open()?;
+        let mut keys = self.open();
         let material = keys.entry(id(own)).or_insert_with(|| (spec, made(spec.kind)));
         let public = match &material.1 {
             Material::Private(key) => Some(key.public()),
@@ -85,12 +63,12 @@ impl KeyVault for MemoryVault {
             return Err(VaultError::NotSupported("bringing key pairs in"));
         }
         let material = Material::Secret(KeyBytes::copy_from(material.expose()));
-        self.open()?.entry(id(own)).or_insert((spec, material));
+        self.open().entry(id(own)).or_insert((spec, material));
         Ok(id(own))
     }
 
     fn perform(&self, key: &KeyId, task: Task<'_>) -> Result<Output> {
-        let mut keys = self.open()?;
+        let mut keys = self.open();
         let (_, material) = keys.get(key).ok_or(HsmError::NotFound)?;
         let bytes = |bytes: &[u8]| Ok(Output::Bytes(KeyBytes::copy_from(bytes)));
         match (task, material) {
@@ -163,12 +141,12 @@ impl KeyVault for MemoryVault {
     }
 
     fn erase(&self, key: &KeyId) -> Result<()> {
-        self.open()?.remove(key);
+        self.open().remove(key);
         Ok(())
     }
 
     fn list(&self) -> Result<Vec<KeyId>> {
-        Ok(self.open()?.keys().cloned().collect())
+        Ok(self.open().keys().cloned().collect())
     }
 }
 

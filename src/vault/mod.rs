@@ -10,6 +10,8 @@ pub mod shares;
 pub mod memory;
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+pub mod watched;
 
 use std::fmt;
 

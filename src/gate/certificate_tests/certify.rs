@@ -1,13 +1,11 @@
 //! Certify: what is certified, by whom, and what it says.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::crypto::x509::KeyUsage;
+use crate::gate::resident_tests::{Bench, on_every_vault};
 use crate::model::attr;
 use crate::model::values::{UsageLimits, X509CertificateSubject};
 use crate::registry::{KeyFormatType, ObjectType, ProtectionLevel, ResultReason as R, State, UsageLimitsUnit};
-use crate::vault::memory::MemoryVault;
 
 const PKCS_10: CertificateRequestType = CertificateRequestType::PKCS_10;
 
@@ -293,21 +291,27 @@ fn a_root_is_signed_by_its_own_key_alone() {
     Ask { id: &pair.public, attributes: &attributes, ..Ask::default() }.made(&server, V, Operation::Certify);
 }
 
-#[test]
-fn an_authority_whose_key_is_in_the_vault_signs_there() {
-    let vault = Arc::new(MemoryVault::default());
-    let server = TestServer::with_vault(vault.clone());
+on_every_vault! {
+    an_authority_whose_key_is_in_the_vault_signs_there
+}
+
+fn an_authority_whose_key_is_in_the_vault_signs_there(bench: &Bench) {
+    let (server, vault) = (&bench.server, &bench.vault);
     let high = (Tag::ProtectionLevel, ProtectionLevel::High.into_value());
     for (algorithm, subject) in [(EC, "ec"), ((Algorithm::RSA, 2048), "rsa")] {
-        let pair = pair_with(&server, algorithm, (Mask::CertificateSign, Mask::Verify), std::slice::from_ref(&high));
-        let authority = root_of(&server, &pair, subject);
+        let pair = pair_with(server, algorithm, (Mask::CertificateSign, Mask::Verify), std::slice::from_ref(&high));
+        let authority = root_of(server, &pair, subject);
         let (csr, _) = request("leaf", &[]);
         let issuer = [link(Tag::CertificateLink, &authority)];
         let before = vault.calls();
         let ask = Ask { request: Some((PKCS_10, &csr)), attributes: &issuer, ..Ask::default() };
-        let leaf = got(&server, &ask.made(&server, V, Operation::Certify));
+        let made = ask.made(server, V, Operation::Certify);
+        let leaf = got(server, &made);
         assert_eq!(vault.calls(), before + 1, "one signature");
-        assert_eq!(judged(&server, V, &[leaf.der()], &[&authority], None), ValidityIndicator::Valid, "{algorithm:?}");
+        let renewed = Ask { id: &made, offset: Some(0), ..Ask::default() }.made(server, V, Operation::ReCertify);
+        assert_eq!(vault.calls(), before + 2, "one more");
+        assert_eq!(judged(server, V, &[], &[&renewed, &authority], None), ValidityIndicator::Valid, "{algorithm:?}");
+        assert_eq!(judged(server, V, &[leaf.der()], &[&authority], None), ValidityIndicator::Valid, "{algorithm:?}");
     }
 }
 

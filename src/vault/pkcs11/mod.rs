@@ -18,6 +18,8 @@ mod token;
 mod wrap;
 
 #[cfg(test)]
+pub(crate) mod softhsm;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

@@ -194,11 +194,12 @@ impl KeyVault for Resident {
                         None => desk.key(ClassKey::Private, &wrapped)?,
                     };
                     if way == KeyWrap::Padded && !value_bytes(desk, target)?.is_some_and(mechanism::is_whole) {
-                        return Err(HsmError::Lacks(mechanism::PADS.into()).into());
+                        return Ok(None);
                     }
                     desk.call(Call::Wrap, |session| session.wrap_key(&mechanism::key_wrap(way), handle, target))
+                        .map(Some)
                 })?;
-                Ok(Output::Bytes(KeyBytes::new(out)))
+                Ok(Output::Bytes(KeyBytes::new(out.ok_or(VaultError::NotSupported(mechanism::PADS))?)))
             }
             Task::Unwrap(way, own, spec, wrapped) => {
                 let (kind, _) = secret_kind(spec.kind)?;

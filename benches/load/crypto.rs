@@ -21,7 +21,7 @@ use keyhaven::registry::{
     BlockCipherMode, CryptographicAlgorithm, CryptographicUsageMask, DerivationMethod, HashingAlgorithm, KeyFormatType,
     ObjectType, Operation, PaddingMethod, Tag, Version,
 };
-use keyhaven::store::{Sled, SledOptions};
+use keyhaven::store::{Embedded, EmbeddedOptions};
 use keyhaven::ttlv::Writer;
 
 use crate::inside::Inside;
@@ -46,7 +46,7 @@ pub fn all(options: &Options) {
 
 fn in_the_core(rounds: usize, duration: Duration) {
     let directory = tempfile::tempdir().unwrap();
-    let mut core = Inside::new(Arc::new(Sled::open(SledOptions::new(directory.path())).unwrap()));
+    let mut core = Inside::new(Arc::new(Embedded::open(EmbeddedOptions::new(directory.path())).unwrap()));
     core.handle(&pair(V, CryptographicAlgorithm::RSA, Some(2048)));
     let sign = sign_with_rsa(&messages::text(&core.reply, Tag::PrivateKeyUniqueIdentifier));
     core.handle(&secret());

@@ -30,7 +30,7 @@ use keyhaven::store::{Embedded, EmbeddedOptions, EngineKind};
 use keyhaven::vault::NoVault;
 use keyhaven::vault::root::SoftRoot;
 
-use messages::Version;
+use keyhaven::registry::Version;
 
 /// Objects made before the disk is waited for.
 const TOGETHER: usize = 256;

@@ -73,7 +73,10 @@ pub fn escrow(arguments: &EscrowArguments) -> Result<String, Failure> {
     };
     let root = open_root(&config)?.root;
     let (keys, what) = match root.versions() {
-        Some(keys) => (keys, "the root key"),
+        Some(mut keys) => {
+            keys.extend(root.epochs().keys().map_err(failed)?.unwrap_or_default());
+            (keys, "the root key and the keys of the ledger's epochs")
+        }
         None => {
             let store = open_store(&config)?;
             let rows = namespace::rows(&store).map_err(failed)?;
@@ -124,7 +127,7 @@ pub fn recover(arguments: &RecoverArguments) -> Result<String, Failure> {
         error => failed(error),
     })?;
     let done = if keys.iter().any(|key| key.root_version().is_some()) {
-        SoftRoot::recover_file(path, keys).map_err(failed)?;
+        SoftRoot::recover_file(path, keys, entropy()).map_err(failed)?;
         prove(&config)?
     } else {
         under_a_new_root(&config, &keys)?

@@ -305,7 +305,7 @@ fn a_lost_root_comes_back_from_its_escrow_or_from_a_recovery_key() {
     let (public, private) = bench.recovery_key();
     let data = bench.text("data");
     let (file, rsa, split) = (bench.text("one.backup"), bench.text("rsa.escrow"), bench.text("split.escrow"));
-    bench.ends(0, &["backup", "--data", &data, "--out", &file, "--recovery-key", &public]);
+    bench.ends(0, &["backup", "--data", &data, "--out", &file, "--recovery-key", &public, "--recovery-ledger"]);
     bench.ends(0, &["root", "escrow", "--data", &data, "--to-rsa", &public, "--out", &rsa]);
     bench.ends(0, &["root", "escrow", "--data", &data, "--shares", "3", "--threshold", "2", "--out", &split]);
     bench.stop();

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::files;
 use super::init::write_shares;
 use super::seams::{collect_shares, entropy, open_root, store_options};
+use crate::backup::ledger::epoch_of;
 use crate::backup::namespace;
 use crate::gate::open::{open_seal, rewrap};
 use crate::store::Sled;
@@ -74,6 +75,8 @@ pub fn escrow(arguments: &EscrowArguments) -> Result<String, Failure> {
     let root = open_root(&config)?.root;
     let (keys, what) = match root.versions() {
         Some(mut keys) => {
+            // Of a server that never started, the first epoch is made now: an escrow without its key would open no backup.
+            epoch_of(&*root).map_err(failed)?;
             keys.extend(root.epochs().keys().map_err(failed)?.unwrap_or_default());
             (keys, "the root key and the keys of the ledger's epochs")
         }

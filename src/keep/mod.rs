@@ -10,6 +10,7 @@ pub mod keys;
 pub mod ledger;
 pub mod memo;
 pub mod record;
+pub mod rolls;
 pub mod rotation;
 pub mod seal;
 pub mod tally;
@@ -513,6 +514,7 @@ fn resident_row(name: &[u8], state: u8, id: &str) -> Write {
     Write { key: key(Kind::Resident, &[name]), value: Some([&[state][..], id.as_bytes()].concat()) }
 }
 
-fn record_key(id: &str) -> Vec<u8> {
+/// Where the record of an object lies.
+pub fn record_key(id: &str) -> Vec<u8> {
     key(Kind::Record, &[id.as_bytes()])
 }

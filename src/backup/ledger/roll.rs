@@ -1,0 +1,171 @@
+//! The roll: what was destroyed until now comes back from no ledger copy. Its steps are in an order in which a crash loses
+//! nothing: the epochs before are ended only when a copy in the new one is on the disk and was read back whole. A roll that
+//! was cut off is begun anew, with yet another epoch, as copies may have been made in the one that it had begun.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufReader, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::find::{EXTENSION, copies_in};
+use super::header::Header;
+use super::write::{Maker, write};
+use super::{Copied, read};
+use crate::backup::BackupError;
+use crate::backup::header::Key;
+use crate::base::{Date, Entropy};
+use crate::gate::Core;
+use crate::keep::rolls::Roll;
+
+/// What a roll is told.
+pub struct Wanted<'a> {
+    /// Where copies lie.
+    pub directory: &'a Path,
+    /// Name and version of the product.
+    pub product: &'a str,
+    /// Now, RFC 3339.
+    pub created: String,
+    /// The same for the name of the file, which sorts by it.
+    pub stamp: String,
+    /// Randomness.
+    pub entropy: &'a dyn Fn() -> Box<dyn Entropy>,
+    /// Called after each step; a test fails it to be cut off there.
+    pub after: &'a mut dyn FnMut(Step) -> Result<(), BackupError>,
+}
+
+/// What a roll has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The next epoch has a key.
+    Begun,
+    /// A copy is on the disk.
+    Written,
+    /// It was read back whole.
+    Proven,
+    /// The store knows of the roll.
+    Noted,
+    /// The epochs before are ended.
+    Ended,
+    /// The store knows that they are.
+    Settled,
+}
+
+/// A roll that is done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rolled {
+    /// The epoch that began.
+    pub epoch: u32,
+    /// The copy in it.
+    pub file: PathBuf,
+    /// What the copy says of itself.
+    pub header: Header,
+    /// Since when what was destroyed before comes back no more.
+    pub ended: Date,
+    /// How many objects this roll made final.
+    pub objects: u64,
+    /// Copies of ended epochs that were removed from the directory.
+    pub removed: usize,
+}
+
+/// Rolls the ledger. Blocks for as long as a copy takes.
+///
+/// # Errors
+/// The root, the store or the disk fails. Until the epochs before are ended, older copies open as before; a roll that is
+/// done again ends what was left.
+pub fn roll(core: &Core, wanted: Wanted<'_>) -> Result<Rolled, BackupError> {
+    let _alone = core.hold_keys();
+    core.settle_roll().map_err(BackupError::Commit)?;
+    let store = &**core.store();
+    let epochs = core.root().epochs();
+    let before = core.rolls().map_err(BackupError::Commit)?;
+    // What is destroyed by now is in no copy of an epoch that begins after it.
+    let begun_at = store.latest();
+    store.wait_durable(begun_at)?;
+    let begun = core.now();
+    let epoch = epochs.begin()?;
+    (wanted.after)(Step::Begun)?;
+
+    let maker = Maker {
+        product: wanted.product,
+        created: wanted.created,
+        root: &**core.root(),
+        epoch,
+        recovery: None,
+        entropy: wanted.entropy,
+    };
+    let file = wanted.directory.join(format!("keyhaven-{}-epoch{epoch}.{EXTENSION}", wanted.stamp));
+    let (header, end) = into_file(&file, &mut |out| write(store, core.keep().seal(), &maker, out))?;
+    (wanted.after)(Step::Written)?;
+    let key = Key { root: maker.root, recovery: None, entropy: wanted.entropy };
+    let copied = read(&mut BufReader::new(File::open(&file)?), &key, &mut |_, _| Ok(()))?;
+    if copied != (Copied { header: header.clone(), end }) {
+        return Err(BackupError::Differs("the ledger copy that was read back is not the one that was written".into()));
+    }
+    (wanted.after)(Step::Proven)?;
+
+    let roll = Roll { epoch, begun_at, begun, ended: None };
+    let words = format!("ledger epoch {epoch} begun at commit {}; copy {} is whole", begun_at.0, header.id);
+    core.note_roll(roll, &words).map_err(BackupError::Commit)?;
+    (wanted.after)(Step::Noted)?;
+    epochs.end_before(epoch)?;
+    (wanted.after)(Step::Ended)?;
+    let ended = core.now();
+    let roll = Roll { ended: Some(ended), ..roll };
+    let mut with = before.clone();
+    with.0.push(roll);
+    let objects = core.count_gone_between(&before, &with).map_err(BackupError::Commit)?;
+    let words = format!("ledger epochs before {epoch} ended; {objects} destroyed objects come back from no backup");
+    core.note_roll(roll, &words).map_err(BackupError::Commit)?;
+    (wanted.after)(Step::Settled)?;
+    let removed = remove_dead(wanted.directory, &header);
+    tracing::info!(epoch, objects, removed, copy = %file.display(), "the ledger is rolled");
+    Ok(Rolled { epoch, file, header, ended, objects, removed })
+}
+
+/// Writes a file whole and durably, or not at all: it has another name until it is.
+///
+/// # Errors
+/// The file is there, the disk or `fill` fails.
+pub fn into_file<T>(
+    path: &Path,
+    fill: &mut dyn FnMut(&mut dyn std::io::Write) -> Result<T, BackupError>,
+) -> Result<T, BackupError> {
+    if path.exists() {
+        return Err(std::io::Error::from(std::io::ErrorKind::AlreadyExists).into());
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = path.with_file_name(format!(".{name}.partial"));
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut all = || {
+        let mut out = BufWriter::with_capacity(1 << 20, &file);
+        let filled = fill(&mut out)?;
+        out.flush()?;
+        drop(out);
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(directory)?.sync_all()?;
+        Ok(filled)
+    };
+    // If the draft cannot be removed either, the first error is the one to tell.
+    all().inspect_err(|_: &BackupError| drop(fs::remove_file(&draft)))
+}
+
+/// Removes the copies of this store whose epochs are ended, and drafts that a crash left.
+fn remove_dead(directory: &Path, newest: &Header) -> usize {
+    let is_dead = |header: &Header| header.lineage.store == newest.lineage.store && header.epoch < newest.epoch;
+    let dead = copies_in(directory).into_iter().filter(|(_, header)| is_dead(header) && header.recovery.is_none());
+    let mut removed = 0;
+    for (path, _) in dead {
+        match fs::remove_file(&path) {
+            Ok(()) => removed += 1,
+            // It opens for nobody; the next roll tries again.
+            Err(error) => tracing::warn!(%error, file = %path.display(), "a dead ledger copy is still there"),
+        }
+    }
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    for draft in entries.filter(|path| path.to_string_lossy().ends_with(&format!(".{EXTENSION}.partial"))) {
+        drop(fs::remove_file(draft));
+    }
+    removed
+}

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -316,6 +316,14 @@ fn settings(config: &Config, report: &mut Report) {
         report.warns(
             format!("{} is left of a compaction that was cut off", left.display()),
             "run `keyhaven compact` again, or remove it",
+        );
+    }
+    let ledger = &config.backup.ledger_directory;
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    if ledger.is_dir() && device(ledger) == device(&config.store.directory) {
+        report.warns(
+            format!("{} is on the disk of the store: a disk that is lost takes store and ledger", ledger.display()),
+            "set [backup] ledger_directory to another disk, or copy what is in it elsewhere after every roll",
         );
     }
     if config.tls.idle_seconds < IDLE_SECONDS_ADVISED {

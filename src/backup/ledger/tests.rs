@@ -11,22 +11,23 @@ use super::find::find;
 use super::header::Header;
 use super::roll::{Rolled, Step, Wanted, roll};
 use super::{Maker, epoch_of, read, write};
+use crate::backup::follow::Following;
 use crate::backup::header::Key;
 use crate::backup::restore::{self, Restored};
-use crate::backup::{self, BackupError, Made, Summary};
+use crate::backup::{self, BackupError, Made, Summary, lines};
 use crate::base::{Entropy, KeyBytes};
 use crate::crypto::random::SystemEntropy;
 use crate::gate::open::open_seal;
 use crate::gate::testing::TestServer;
 use crate::gate::verify::verify;
 use crate::keep::rotation::Step as Turn;
-use crate::keep::{BodyChange, Keep, Transaction};
+use crate::keep::{BodyChange, Keep, Transaction, ledger, memo};
 use crate::model::lifecycle::is_destroyed;
 use crate::proto::objects::{Body, BodyKind};
 use crate::registry::{
     CryptographicAlgorithm, KeyFormatType, ObjectType, Operation, RevocationReasonCode, State, Tag, Version,
 };
-use crate::store::{Sequence, Sled, SledOptions};
+use crate::store::{Range, Sequence, Sled, SledOptions};
 use crate::vault::root::SoftRoot;
 
 fn os() -> Box<dyn Entropy> {
@@ -315,22 +316,121 @@ fn a_copy_made_after_a_rotation_of_the_namespace_key_goes_with_a_backup_from_bef
     assert_eq!((again.body(&short), again.body(&long)), (Some(vec![1; 32]), Some(vec![2; 2000])));
 }
 
-/// Nothing that a backup has is a secret of an object, sealed or not.
+/// Nothing that a backup has is a secret of an object, sealed or not; and an asynchronous request may be one.
 #[test]
 fn a_backup_has_no_secrets() {
     let bench = Bench::new();
     let id = bench.register(&[1; 32]);
+    let (answer, job, other) = (&b"async/one"[..], &b"job/one"[..], &b"ticket/one"[..]);
+    let mut transaction = Transaction::default();
+    for (name, length) in [(answer, 9000), (job, 10), (other, 10)] {
+        transaction.set_memo(bench.keep(), name, Some(KeyBytes::new(vec![7; length]))).unwrap();
+    }
+    transaction.keep_item();
+    bench.keep().commit(transaction, Vec::new()).unwrap();
     let file = bench.backup();
     let mut rows = 0;
     let mut show = |row: backup::frames::Row| {
-        if row.write.key == crate::keep::ledger::place(&id) {
-            rows += 1;
-            assert_eq!(row.write.value, Some(Vec::new()));
-        }
+        let empty = row.write.value.as_ref().is_some_and(|value| value.iter().all(|byte| *byte == 0));
+        let left_out = [ledger::place(&id), memo::place(answer), memo::place(job)].contains(&row.write.key);
+        assert_eq!(empty, left_out, "{:?}", row.write.key);
+        rows += usize::from(left_out);
         Ok(())
     };
     backup::read(&mut &*file, &bench.key(), &mut |_, _| Ok(()), &mut show, &mut |_| ()).unwrap();
-    assert_eq!(rows, 1);
+    assert_eq!(rows, 3);
+    let again = bench.restore(&file, &bench.copy()).unwrap();
+    let memo = |name| again.keep.memo(name, &mut Sequence(0)).unwrap();
+    assert!(memo(answer).is_none() && memo(job).is_none() && memo(other).is_some());
+    assert_eq!(again.body(&id), Some(vec![1; 32]));
+}
+
+/// What release 0.1 wrote: the secrets in the backup, no lineage in the header.
+#[test]
+fn a_backup_of_format_1_has_its_secrets() {
+    let bench = Bench::new();
+    let id = bench.register(&[1; 32]);
+    let (now, _) = backup::header::Header::read(&mut &*bench.backup()).unwrap();
+    let (header, key) = backup::header::Header::seal_key(now, bench.keep().seal(), &SystemEntropy).unwrap();
+    let lines = String::from_utf8(header.encode().unwrap()).unwrap();
+    let lineage = serde_json::to_string(&header.lineage).unwrap();
+    let lines = lines.replace("keyhaven-backup 2", "keyhaven-backup 1").replace(&format!("\"lineage\":{lineage},"), "");
+    assert!(!lines.contains("lineage"));
+    let mut file = lines.clone().into_bytes();
+    let mut writer = backup::frames::Writer::new(&mut file, lines::hash(lines.as_bytes()), &key).unwrap();
+    let following = Following::begin(&**bench.keep().store()).unwrap();
+    let all = Range { start: &[], end: &[u8::MAX] };
+    let at = following.run(all, &mut |sequence, key, value| writer.row(sequence, key, value)).unwrap();
+    writer.end(at).unwrap();
+    bench.destroy(&id);
+    bench.roll(None).unwrap();
+    let again = bench.restore(&file, b"").unwrap();
+    assert!(again.restored.ledger.is_none() && !again.restored.summary.header.needs_ledger());
+    assert_eq!(again.body(&id), Some(vec![1; 32]), "it comes back: this is what the warning is for");
+}
+
+/// An output that lets a client destroy an object at the first write, when the copy is under way.
+#[test]
+fn what_is_destroyed_while_a_copy_is_made_is_not_in_it() {
+    struct Busy<'a>(&'a Bench, Option<&'a str>, Vec<u8>);
+    impl std::io::Write for Busy<'_> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if let Some(id) = self.1.take() {
+                self.0.destroy(id);
+                self.0.register(&[9; 32]);
+            }
+            self.2.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let bench = Bench::new();
+    let (lives, dies) = (bench.register(&[1; 32]), bench.register(&[2; 32]));
+    let file = bench.backup();
+    let root = &**bench.server.core().root();
+    let epoch = epoch_of(root).unwrap();
+    let maker = Maker { product: "test", created: "now".into(), root, epoch, recovery: None, entropy: &os };
+    let mut out = Busy(&bench, Some(&dies), Vec::new());
+    write(&**bench.keep().store(), bench.keep().seal(), &maker, &mut out).unwrap();
+    let again = bench.restore(&file, &out.2).unwrap();
+    assert_eq!((again.body(&lives), again.body(&dies)), (Some(vec![1; 32]), None));
+}
+
+/// A client sees since when its Destroy is final, if it asks by name: in 1.x as a custom attribute, in 2.x as one of a vendor.
+#[test]
+fn a_client_is_told_since_when_a_destroy_is_final() {
+    let bench = Bench::new();
+    let (lives, dies) = (bench.register(&[1; 32]), bench.register(&[2; 32]));
+    bench.destroy(&dies);
+    let told = |id: &str, version: Version, by_name: bool| {
+        let answer = bench.server.ask(version, Operation::GetAttributes, |out| {
+            out.text(Tag::UniqueIdentifier, id);
+            if by_name && version < Version::V2_0 {
+                out.text(Tag::AttributeName, "x-Keyhaven-Destroy-Final-Date");
+            } else if by_name {
+                out.structure(Tag::AttributeReference, |out| {
+                    out.text(Tag::VendorIdentification, "x");
+                    out.text(Tag::AttributeName, "Keyhaven-Destroy-Final-Date");
+                });
+            }
+        });
+        assert_eq!(answer.reason(0), None, "{}", answer.message(0));
+        let shown = format!("{:?}", answer.payload(0).to_value());
+        (shown.contains("Keyhaven-Destroy-Final-Date"), shown.contains("1800000010"))
+    };
+    for version in [Version::V1_4, Version::V2_1] {
+        assert_eq!(told(&dies, version, true), (false, false), "not yet");
+    }
+    bench.server.wait(10);
+    bench.roll(None).unwrap();
+    for version in [Version::V1_4, Version::V2_1] {
+        assert_eq!(told(&dies, version, true), (true, true));
+        assert!(!told(&dies, version, false).0, "who does not ask by name does not get it");
+        assert!(!told(&lives, version, true).0);
+    }
 }
 
 #[test]

@@ -76,8 +76,8 @@ impl fmt::Display for BackupError {
             Self::Unfit(words) => f.write_str(words),
             Self::Dead(epoch) => write!(
                 f,
-                "the ledger copy is of epoch {epoch}, whose key was destroyed by a roll of the ledger: it opens for nobody. \
-                 Use a copy from after the roll"
+                "the ledger copy is of epoch {epoch}, whose key was destroyed by a roll of the ledger, or was never here. Use \
+                 a copy from after the roll"
             ),
             Self::Store(error) => error.fmt(f),
             Self::Root(error) => error.fmt(f),

@@ -80,7 +80,8 @@ pub fn branch(
     restores.push(Branch { id: hex(&id), from: from.0 });
     let memo = serde_json::to_vec(&restores).map_err(|error| BackupError::Io(error.into()))?;
     transaction.set_memo(keep, MEMO, Some(KeyBytes::new(memo)))?;
-    Ok(transaction.keep_item())
+    transaction.keep_item();
+    Ok(())
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! (`left_out`): they are in a ledger copy (`ledger`), which dies with its epoch. A restore needs both; what was destroyed
 //! before the copy was made is destroyed in the restored store. A backup of format 1 has the secrets itself.
 
+pub mod draft;
 mod error;
 mod follow;
 pub mod frames;

@@ -37,6 +37,8 @@ pub const STATUS: &str = "ledger-status";
 
 /// How often the server looks whether a roll is due.
 const LOOK: Duration = Duration::from_secs(60);
+/// How long it waits after one that failed.
+const FAILED: Duration = Duration::from_secs(600);
 const HOUR_SECONDS: i64 = 3600;
 
 /// `keyhaven ledger`.
@@ -141,14 +143,8 @@ fn report(core: &Core, config: &Config, request: &Json) -> Result<Json, Failure>
 fn roll_now(core: &Core, config: &Config) -> Result<Json, Failure> {
     let directory = &config.backup.ledger_directory;
     files::make_directory(directory)?;
-    let wanted = Wanted {
-        directory,
-        product: PRODUCT,
-        created: now(),
-        stamp: stamp(),
-        entropy: &entropy,
-        after: &mut |_| Ok(()),
-    };
+    let wanted =
+        Wanted { directory, product: PRODUCT, created: now(), stamp: stamp(), entropy: &entropy, after: &|_| Ok(()) };
     let rolled = roll(core, wanted).map_err(fail)?;
     Ok(json!({
         "epoch": rolled.epoch,
@@ -245,25 +241,27 @@ fn date(date: Date) -> String {
     at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
-/// Rolls the ledger when it is due, for as long as the core lives; and ends what a crash left of a roll.
+/// Rolls the ledger of a server when it is due, for as long as the server lives.
 ///
 /// # Errors
 /// The thread cannot be started.
-pub fn start(core: &Arc<Core>, config: &Config) -> std::io::Result<()> {
-    let (core, config) = (Arc::downgrade(core), config.clone());
+pub fn start(service: &Arc<KeyService>, config: &Config) -> std::io::Result<()> {
+    if config.backup.roll_hours == 0 {
+        return Ok(());
+    }
+    let (service, config) = (Arc::downgrade(service), config.clone());
     let run = move || {
-        let mut settled = false;
-        while let Some(core) = Weak::upgrade(&core) {
-            if !settled {
-                settled = core.settle_roll().inspect_err(|error| tracing::warn!(%error, "the ledger's epochs")).is_ok();
+        while let Some(service) = Weak::upgrade(&service) {
+            let due = service.core().filter(|core| is_due(core, &config));
+            let failed = due.and_then(|core| roll_now(&core, &config).err());
+            drop(service);
+            match failed {
+                Some(failure) => {
+                    tracing::error!(error = failure.words, "the ledger is due and cannot be rolled; it is tried again");
+                    thread::sleep(FAILED);
+                }
+                None => thread::sleep(LOOK),
             }
-            if is_due(&core, &config)
-                && let Err(failure) = roll_now(&core, &config)
-            {
-                tracing::error!(error = failure.words, "the ledger is due and cannot be rolled; it is tried again");
-            }
-            drop(core);
-            thread::sleep(LOOK);
         }
     };
     thread::Builder::new().name("ledger".into()).spawn(run).map(drop)
@@ -271,9 +269,6 @@ pub fn start(core: &Arc<Core>, config: &Config) -> std::io::Result<()> {
 
 fn is_due(core: &Core, config: &Config) -> bool {
     let hours = i64::from(config.backup.roll_hours);
-    if hours == 0 {
-        return false;
-    }
     match core.rolls() {
         Ok(rolls) => {
             let last = rolls.last_ended().map_or(0, |roll| roll.begun.0);

@@ -136,6 +136,9 @@ impl KeyService {
         if let Err(failure) = control::start(&self.config, Arc::new(handler)) {
             tracing::warn!("{}; commands such as backup need the server stopped", failure.words);
         }
+        if let Err(error) = ledger::start(self, &self.config) {
+            tracing::error!(%error, "the ledger is not rolled by itself: no thread can be started");
+        }
     }
 
     /// Answers one command.
@@ -308,8 +311,8 @@ impl KeyService {
         if let Err(error) = epoch_of(&**core.root()) {
             tracing::warn!(%error, "the first epoch of the ledger has not begun");
         }
-        if let Err(error) = ledger::start(&core, config) {
-            tracing::error!(%error, "the ledger is not rolled by itself: no thread can be started");
+        if let Err(error) = core.settle_roll() {
+            tracing::warn!(%error, "whether a roll of the ledger was cut off cannot be told");
         }
         if self.core.set(core).is_ok() {
             tracing::info!(root = kind, "the store is open");

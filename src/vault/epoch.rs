@@ -157,7 +157,7 @@ mod tests {
             assert_eq!(file.lines().unwrap(), lines);
         }
         let names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert_eq!(names, [path.clone()]);
+        assert_eq!(names, [&*path]);
         for text in ["", "something\n", "keyhaven-epoch 1\n2 AAAA\n1 AAAA\n", "keyhaven-epoch 1\n1\n"] {
             fs::write(&path, text).unwrap();
             assert!(matches!(file.lines(), Err(RootError::Format(..))), "{text}");

@@ -19,16 +19,14 @@ pub struct Copied {
     pub end: End,
 }
 
-/// Reads a copy to its end. `show` gets the place of each secret, and the secret, or none for one that was destroyed while
-/// the copy was made; of several for a place the last one counts.
+/// Takes the place of a secret, and the secret; none for one that was destroyed while the copy was made.
+pub type Show<'a> = dyn FnMut(&[u8], Option<Secret>) -> Result<(), BackupError> + 'a;
+
+/// Reads a copy to its end. `show` gets each secret; of several for a place the last one counts.
 ///
 /// # Errors
 /// The file is no whole copy, or does not open: what was shown before is then worth nothing. Or `show` fails.
-pub fn read(
-    from: &mut dyn Read,
-    key: &Key<'_>,
-    show: &mut dyn FnMut(&[u8], Option<Secret>) -> Result<(), BackupError>,
-) -> Result<Copied, BackupError> {
+pub fn read(from: &mut dyn Read, key: &Key<'_>, show: &mut Show<'_>) -> Result<Copied, BackupError> {
     let (header, bound) = Header::read(from)?;
     let opened = header.open(key)?;
     let mut reader = Reader::new(from, bound, &opened)?;

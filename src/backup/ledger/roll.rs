@@ -1,10 +1,10 @@
 //! The roll: what was destroyed until now comes back from no ledger copy. Its steps are in an order in which a crash loses
 //! nothing: the epochs before are ended only when a copy in the new one is on the disk and was read back whole. A roll that
-//! was cut off is begun anew, with yet another epoch, as copies may have been made in the one that it had begun.
+//! was cut off is ended, and then there is another one with yet another epoch: in the one that it had begun there may be copies
+//! of what was destroyed since.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::find::{EXTENSION, copies_in};
@@ -12,6 +12,7 @@ use super::header::Header;
 use super::write::{Maker, write};
 use super::{Copied, read};
 use crate::backup::BackupError;
+use crate::backup::draft::{self, into_file};
 use crate::backup::header::Key;
 use crate::base::{Date, Entropy};
 use crate::gate::Core;
@@ -30,7 +31,7 @@ pub struct Wanted<'a> {
     /// Randomness.
     pub entropy: &'a dyn Fn() -> Box<dyn Entropy>,
     /// Called after each step; a test fails it to be cut off there.
-    pub after: &'a mut dyn FnMut(Step) -> Result<(), BackupError>,
+    pub after: &'a dyn Fn(Step) -> Result<(), BackupError>,
 }
 
 /// What a roll has done.
@@ -74,9 +75,14 @@ pub struct Rolled {
 /// done again ends what was left.
 pub fn roll(core: &Core, wanted: Wanted<'_>) -> Result<Rolled, BackupError> {
     let _alone = core.hold_keys();
-    core.settle_roll().map_err(BackupError::Commit)?;
     let store = &**core.store();
     let epochs = core.root().epochs();
+    if let [_, .., unfinished] = epochs.living()?[..] {
+        // Its end first: epochs do not pile up while a roll fails again and again.
+        copy_in(unfinished, core, &wanted)?;
+        epochs.end_before(unfinished)?;
+    }
+    core.settle_roll().map_err(BackupError::Commit)?;
     let before = core.rolls().map_err(BackupError::Commit)?;
     // What is destroyed by now is in no copy of an epoch that begins after it.
     let begun_at = store.latest();
@@ -84,23 +90,7 @@ pub fn roll(core: &Core, wanted: Wanted<'_>) -> Result<Rolled, BackupError> {
     let begun = core.now();
     let epoch = epochs.begin()?;
     (wanted.after)(Step::Begun)?;
-
-    let maker = Maker {
-        product: wanted.product,
-        created: wanted.created,
-        root: &**core.root(),
-        epoch,
-        recovery: None,
-        entropy: wanted.entropy,
-    };
-    let file = wanted.directory.join(format!("keyhaven-{}-epoch{epoch}.{EXTENSION}", wanted.stamp));
-    let (header, end) = into_file(&file, &mut |out| write(store, core.keep().seal(), &maker, out))?;
-    (wanted.after)(Step::Written)?;
-    let key = Key { root: maker.root, recovery: None, entropy: wanted.entropy };
-    let copied = read(&mut BufReader::new(File::open(&file)?), &key, &mut |_, _| Ok(()))?;
-    if copied != (Copied { header: header.clone(), end }) {
-        return Err(BackupError::Differs("the ledger copy that was read back is not the one that was written".into()));
-    }
+    let (file, header) = copy_in(epoch, core, &wanted)?;
     (wanted.after)(Step::Proven)?;
 
     let roll = Roll { epoch, begun_at, begun, ended: None };
@@ -122,33 +112,21 @@ pub fn roll(core: &Core, wanted: Wanted<'_>) -> Result<Rolled, BackupError> {
     Ok(Rolled { epoch, file, header, ended, objects, removed })
 }
 
-/// Writes a file whole and durably, or not at all: it has another name until it is.
-///
-/// # Errors
-/// The file is there, the disk or `fill` fails.
-pub fn into_file<T>(
-    path: &Path,
-    fill: &mut dyn FnMut(&mut dyn std::io::Write) -> Result<T, BackupError>,
-) -> Result<T, BackupError> {
-    if path.exists() {
-        return Err(std::io::Error::from(std::io::ErrorKind::AlreadyExists).into());
+/// Writes a copy in an epoch into the directory, durably, and reads it back whole.
+fn copy_in(epoch: u32, core: &Core, wanted: &Wanted<'_>) -> Result<(PathBuf, Header), BackupError> {
+    let root = &**core.root();
+    let created = wanted.created.clone();
+    let maker = Maker { product: wanted.product, created, root, epoch, recovery: None, entropy: wanted.entropy };
+    let file = wanted.directory.join(format!("keyhaven-{}-epoch{epoch}.{EXTENSION}", wanted.stamp));
+    let written = |out: &mut dyn std::io::Write| write(&**core.store(), core.keep().seal(), &maker, out);
+    let (header, end) = into_file(&file, &BackupError::Io, written)?;
+    (wanted.after)(Step::Written)?;
+    let key = Key { root, recovery: None, entropy: wanted.entropy };
+    let copied = read(&mut BufReader::new(File::open(&file)?), &key, &mut |_, _| Ok(()))?;
+    if copied != (Copied { header: header.clone(), end }) {
+        return Err(BackupError::Differs("the ledger copy that was read back is not the one that was written".into()));
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = path.with_file_name(format!(".{name}.partial"));
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    let mut all = || {
-        let mut out = BufWriter::with_capacity(1 << 20, &file);
-        let filled = fill(&mut out)?;
-        out.flush()?;
-        drop(out);
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(directory)?.sync_all()?;
-        Ok(filled)
-    };
-    // If the draft cannot be removed either, the first error is the one to tell.
-    all().inspect_err(|_: &BackupError| drop(fs::remove_file(&draft)))
+    Ok((file, header))
 }
 
 /// Removes the copies of this store whose epochs are ended, and drafts that a crash left.
@@ -164,7 +142,8 @@ fn remove_dead(directory: &Path, newest: &Header) -> usize {
         }
     }
     let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    for draft in entries.filter(|path| path.to_string_lossy().ends_with(&format!(".{EXTENSION}.partial"))) {
+    for draft in entries.filter(|path| path.to_string_lossy().ends_with(&format!(".{EXTENSION}.{}", draft::EXTENSION)))
+    {
         drop(fs::remove_file(draft));
     }
     removed

@@ -114,7 +114,7 @@ impl Bench {
         let stamp = format!("{}", fs::read_dir(self.ledger()).unwrap().count());
         let directory = &self.ledger();
         let created = "then".into();
-        let after = &mut { cut };
+        let after = &cut;
         roll(self.server.core(), Wanted { directory, product: "test", created, stamp, entropy: &os, after })
     }
 
@@ -284,8 +284,11 @@ fn a_roll_that_is_cut_off_anywhere_loses_nothing_and_is_done_again() {
         assert_eq!(gone().is_some(), ended, "{step:?}: it is said when it is so");
         let newest = fs::read_dir(bench.ledger()).unwrap().count();
         assert!(newest >= usize::from(step != Step::Begun), "{step:?}: what is durable stays");
+        // However often it fails, epochs do not pile up.
+        assert!(bench.roll(Some(Step::Written)).is_err());
+        assert!(epochs.living().unwrap().len() <= 2);
         let rolled = bench.roll(None).unwrap();
-        assert_eq!((rolled.epoch, epochs.living().unwrap()), (3, vec![3]));
+        assert_eq!(epochs.living().unwrap(), [rolled.epoch]);
         assert!(gone().is_some());
         for dead in [&old, &between] {
             assert!(matches!(opens(dead, &bench.key()), Err(BackupError::Dead(_))), "{step:?}");

@@ -1,8 +1,6 @@
 //! A backup from a store, or from the server that has it open, into a file.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, BufWriter, Read, Write, pipe};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{BufReader, ErrorKind, Read, Write, pipe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -15,11 +13,11 @@ use super::{Counted, facts, fail, now, public_key, rate, tell};
 use crate::backup::frames::Raw;
 use crate::backup::header::{Header, Recovery};
 use crate::backup::ledger::{self, Maker, epoch_of};
-use crate::backup::{self, BackupError, Made, namespace};
+use crate::backup::{self, BackupError, Made, draft, namespace};
 use crate::cli::config::Config;
 use crate::cli::control;
 use crate::cli::failure::Failure;
-use crate::cli::files::{self, SECRET};
+use crate::cli::files;
 use crate::cli::progress::bar;
 use crate::cli::seams::{entropy, open_root, store_options};
 use crate::gate::open::open_seal;
@@ -160,8 +158,9 @@ pub fn make(
     let path = named(out, &backup);
     let beside = path.with_extension(ledger::find::EXTENSION);
     let copy = What::Ledger(recovery.filter(|_| also_ledger));
-    let ((head, bytes), (ledger, ledger_bytes)) = into_file(&path, &mut |to| origin.copy(&backup, to), &mut || {
-        into_file(&beside, &mut |to| origin.copy(&copy, to), &mut || Ok(())).map(|(made, ())| made)
+    let ((head, bytes), (ledger, ledger_bytes)) = into_file(&path, |to| {
+        let made = origin.copy(&backup, to)?;
+        Ok((made, into_file(&beside, |to| origin.copy(&copy, to))?))
     })?;
     let seconds = begun.elapsed().as_secs_f64();
     let mut report = facts(&head.id, &head.created, bytes, seconds);
@@ -190,7 +189,7 @@ pub fn make_ledger(config: &Config, out: &Path, recovery: Option<&Path>, as_json
     let begun = Instant::now();
     let origin = Origin::open(config)?;
     let path = named(out, &what);
-    let ((head, bytes), ()) = into_file(&path, &mut |to| origin.copy(&what, to), &mut || Ok(()))?;
+    let (head, bytes) = into_file(&path, |to| origin.copy(&what, to))?;
     let mut report = facts(&head.id, &head.created, bytes, begun.elapsed().as_secs_f64());
     report["file"] = json!(path);
     report["begun_at"] = json!(head.begun_at);
@@ -280,40 +279,16 @@ fn copy(what: &What, source: Box<dyn Read>, to: &mut dyn Write) -> Result<(Head,
     }
 }
 
-/// Fills a draft beside the file, which gets its name when it is whole and on the disk, and `then` is done.
-fn into_file<T>(
-    path: &Path,
-    fill: &mut dyn FnMut(&mut dyn Write) -> Result<(Head, u64), Failure>,
-    then: &mut dyn FnMut() -> Result<T, Failure>,
-) -> Result<((Head, u64), T), Failure> {
-    let cannot = |error: std::io::Error| Failure::failed(format!("cannot write {}: {error}", path.display()));
-    let exists = || Failure::failed(format!("{} exists and is not overwritten", path.display()));
-    if path.exists() {
-        return Err(exists());
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = path.with_file_name(format!(".{name}.partial"));
-    // One that a killed run left is written over.
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(SECRET).open(&draft).map_err(cannot)?;
-    if file.try_lock().is_err() {
-        return Err(Failure::failed(format!("another backup is writing {}", draft.display())));
-    }
-    let mut all = || {
-        file.set_len(0).map_err(cannot)?;
-        let mut out = BufWriter::with_capacity(1 << 20, &file);
-        let filled = fill(&mut out)?;
-        drop(out);
-        file.sync_all().map_err(cannot)?;
-        let done = then()?;
-        if path.exists() {
-            return Err(exists());
-        }
-        fs::rename(&draft, path).map_err(cannot)?;
-        File::open(files::directory_of(path)).and_then(|directory| directory.sync_all()).map_err(cannot)?;
-        Ok((filled, done))
+/// A file of what `fill` copies.
+fn into_file<T>(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<T, Failure>) -> Result<T, Failure> {
+    let fault = |error: std::io::Error| {
+        Failure::failed(match error.kind() {
+            ErrorKind::AlreadyExists => format!("{} exists and is not overwritten", path.display()),
+            ErrorKind::WouldBlock => format!("another backup is writing {}", path.display()),
+            _ => format!("cannot write {}: {error}", path.display()),
+        })
     };
-    // If the draft cannot be removed either, the first error is the one to tell.
-    all().inspect_err(|_: &Failure| drop(fs::remove_file(&draft)))
+    draft::into_file(path, &fault, fill)
 }
 
 /// The file: for a directory, one named by the time.

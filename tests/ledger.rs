@@ -163,6 +163,24 @@ fn a_lost_machine_comes_back_from_escrow_backup_and_ledger_copy() {
     }
 }
 
+#[test]
+fn a_server_rolls_by_itself_when_it_is_due() {
+    let mut bench = Bench::new();
+    bench.init(&[]);
+    let config = bench.path("data").join("keyhaven.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(text.contains("roll_hours = 0"));
+    fs::write(&config, text.replace("roll_hours = 0", "roll_hours = 1")).unwrap();
+    bench.start("data");
+    let id = bench.create().unwrap();
+    let rolled = (0..100).any(|_| {
+        sleep(Duration::from_millis(50));
+        status(&bench, &id)["rolled"].is_string()
+    });
+    assert!(rolled, "{}", fs::read_to_string(bench.path("log")).unwrap());
+    assert_eq!(copies(bench.path("data").join("ledger")), 1);
+}
+
 /// A copy that is asked for; and one with a recovery key, which outlives its epoch.
 #[test]
 fn a_copy_dies_with_its_epoch_unless_a_recovery_key_opens_it() {

@@ -279,7 +279,8 @@ fn revocation_list(
 
 /// Secrets that others can read are no secrets.
 fn secrets(config: &Config, report: &mut Report) {
-    let mut paths = vec![&config.tls.key];
+    let epochs = config.root.path.with_extension("epoch");
+    let mut paths = vec![&config.tls.key, &epochs];
     if config.root.kind == RootKind::File {
         paths.push(&config.root.path);
     }

@@ -174,7 +174,6 @@ fn rolled_words(config: &Config, report: &Json) -> String {
 
 fn status(core: &Core, config: &Config, id: Option<&str>) -> Result<Json, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
-    core.settle_roll().map_err(|error| failed(&error))?;
     let rolls = core.rolls().map_err(|error| failed(&error))?;
     let living = core.root().epochs().living().map_err(|error| failed(&error))?;
     let copies = copies_in(&config.backup.ledger_directory).into_iter();

@@ -10,8 +10,9 @@ use crate::store::Sequence;
 /// The name of the memo.
 const MEMO: &[u8] = b"rolls";
 const ROLL_BYTES: usize = 4 + 3 * 8;
-/// From the reading of the clock to the commit of a request it never takes so long, in seconds.
-const REQUEST_SECONDS: i64 = 3600;
+/// A Destroy Date is that many seconds before a roll, or it is not believed to be before it: as far as a clock may be wrong
+/// and a request may take.
+const MARGIN_SECONDS: i64 = 86_400;
 
 /// A roll.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,13 +57,13 @@ impl Rolls {
     }
 
     /// Since when no backup brings an object back that was destroyed; None while one may, and for any other object.
-    /// `version` is the commit that wrote its record: by then it was destroyed. As a record may be written again later, the
-    /// Destroy Date counts too.
+    /// `version` is the commit that wrote its record: by then it was destroyed. As a record may be written again later (a
+    /// rotation seals it anew), the Destroy Date counts too, where it is well before the roll.
     pub fn gone_since(&self, object: &ManagedObject, version: Sequence) -> Option<Date> {
         let lifecycle = object.lifecycle();
         let destroyed = lifecycle.destroy.filter(|_| is_destroyed(lifecycle.state))?;
         let covers =
-            |roll: &&Roll| roll.begun_at >= version || roll.begun.0.saturating_sub(REQUEST_SECONDS) > destroyed.0;
+            |roll: &&Roll| roll.begun_at >= version || roll.begun.0.saturating_sub(MARGIN_SECONDS) > destroyed.0;
         self.0.iter().filter(|roll| roll.ended.is_some()).find(covers)?.ended
     }
 
@@ -107,20 +108,20 @@ mod tests {
     #[test]
     fn a_destroyed_object_is_gone_with_the_first_roll_after_it() {
         let rolls = Rolls(vec![
-            roll(1, 10, 10_000, Some(10_001)),
-            roll(2, 20, 20_000, None),
-            roll(3, 30, 30_000, Some(30_001)),
+            roll(1, 10, 100_000, Some(100_001)),
+            roll(2, 20, 200_000, None),
+            roll(3, 30, 300_000, Some(300_001)),
         ]);
         assert_eq!(Rolls::decode(rolls.encode().expose()), rolls);
         let mut object = ManagedObject::new("id", ObjectType::SymmetricKey, "alice");
         let gone = |object: &ManagedObject, version| rolls.gone_since(object, Sequence(version)).map(|date| date.0);
-        object.attributes.set(attr::DESTROY_DATE, Date(9_999));
+        object.attributes.set(attr::DESTROY_DATE, Date(99_999));
         assert_eq!(gone(&object, 10), None, "it is not destroyed");
         object.attributes.set(attr::STATE, State::DestroyedCompromised);
-        assert_eq!(gone(&object, 10), Some(10_001));
-        assert_eq!(gone(&object, 11), Some(30_001), "a roll that did not end says nothing");
-        assert_eq!(gone(&object, 31), Some(30_001), "its record was written again, and it was destroyed long before");
-        object.attributes.set(attr::DESTROY_DATE, Date(29_000));
+        assert_eq!(gone(&object, 10), Some(100_001));
+        assert_eq!(gone(&object, 11), Some(300_001), "a roll that did not end says nothing");
+        assert_eq!(gone(&object, 31), Some(300_001), "its record was written again, and it was destroyed long before");
+        object.attributes.set(attr::DESTROY_DATE, Date(290_000));
         assert_eq!(gone(&object, 31), None);
     }
 }

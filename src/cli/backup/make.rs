@@ -157,6 +157,9 @@ pub fn make(
     }
     let path = named(out, &backup);
     let beside = path.with_extension(ledger::find::EXTENSION);
+    if beside == path {
+        return Err(Failure::usage("the name of a backup must not end in .ledger: its ledger copy gets that name"));
+    }
     let copy = What::Ledger(recovery.filter(|_| also_ledger));
     let ((head, bytes), (ledger, ledger_bytes)) = into_file(&path, |to| {
         let made = origin.copy(&backup, to)?;

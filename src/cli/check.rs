@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
@@ -279,7 +279,7 @@ fn revocation_list(
 
 /// Secrets that others can read are no secrets.
 fn secrets(config: &Config, report: &mut Report) {
-    let epochs = config.root.path.with_extension("epoch");
+    let epochs = epochs_file(config);
     let mut paths = vec![&config.tls.key, &epochs];
     if config.root.kind == RootKind::File {
         paths.push(&config.root.path);
@@ -299,6 +299,11 @@ fn secrets(config: &Config, report: &mut Report) {
             report.warns(format!("{} can be read or changed by its group (mode {mode:03o})", path.display()), fix);
         }
     }
+}
+
+/// Where the keys of the ledger's epochs are, with a root outside an HSM.
+fn epochs_file(config: &Config) -> PathBuf {
+    config.root.path.with_extension("epoch")
 }
 
 fn settings(config: &Config, report: &mut Report) {
@@ -325,6 +330,12 @@ fn settings(config: &Config, report: &mut Report) {
         report.warns(
             format!("{} is on the disk of the store: a disk that is lost takes store and ledger", ledger.display()),
             "set [backup] ledger_directory to another disk, or copy what is in it elsewhere after every roll",
+        );
+    }
+    if config.backup.roll_hours > 0 && config.root.kind != RootKind::Pkcs11 {
+        report.warns(
+            format!("the ledger is rolled by itself, and each roll makes a new {}", epochs_file(config).display()),
+            "copy that file off the machine after every roll: an escrow or a copy from before opens no newer ledger copy",
         );
     }
     if config.tls.idle_seconds < IDLE_SECONDS_ADVISED {
@@ -397,6 +408,17 @@ mod tests {
             let words = words(&config);
             assert!(words.iter().any(|words| words.contains(expected)), "{expected}: {words:?}");
         }
+    }
+
+    #[test]
+    fn a_ledger_that_is_lost_with_the_machine_is_told() {
+        let (_parent, mut config) = prepared();
+        fs::create_dir(&config.store.directory).unwrap();
+        fs::create_dir(&config.backup.ledger_directory).unwrap();
+        config.backup.roll_hours = 24;
+        let words = words(&config).join("\n");
+        assert!(words.contains("is on the disk of the store"), "{words}");
+        assert!(words.contains("root.epoch"), "{words}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The root key: it wraps the namespace keys and nothing else. Here are the roots without an HSM: a key in a file
-//! that only the server's user can read, and a key derived from a passphrase. The store stays closed until the root
-//! is opened.
+//! The root key: it wraps the namespace keys and the keys of epochs, and nothing else. Here are the roots without an HSM: a
+//! key in a file that only the server's user can read, and a key derived from a passphrase. The store stays closed until
+//! the root is opened.
 
 use std::fmt;
 use std::fs::OpenOptions;

@@ -102,7 +102,7 @@ pub fn destroy_missing(keep: &Keep, now_micros: i64) -> Result<u64, BackupError>
         }
         Ok(())
     })?;
-    for id in &gone {
+    for (at, id) in gone.iter().enumerate() {
         let Some(mut kept) = keep.load(id, &mut Sequence(0))? else { continue };
         let object = Arc::make_mut(&mut kept.object);
         let now = Date(now_micros / 1_000_000);
@@ -120,7 +120,11 @@ pub fn destroy_missing(keep: &Keep, now_micros: i64) -> Result<u64, BackupError>
         let mut journal = Vec::new();
         let words = "its secret is not in the ledger copy of the restore";
         Entry { objects: id, ..Entry::of_server(Kind::Server, now_micros, words) }.encode(&mut journal);
-        keep.commit(transaction, journal).map_err(BackupError::Commit)?;
+        let sequence = keep.commit(transaction, journal).map_err(BackupError::Commit)?;
+        if (at + 1) % BATCH == 0 {
+            // Not more than the store lets wait.
+            keep.store().wait_durable(sequence)?;
+        }
     }
     Ok(gone.len() as u64)
 }

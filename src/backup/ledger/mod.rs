@@ -20,7 +20,7 @@ mod tests;
 mod write;
 
 pub use self::read::{Copied, read};
-pub use self::write::{Maker, epoch_of, write};
+pub use self::write::{Maker, Written, epoch_of, write};
 
 /// Bytes of the number of a material, before its secret.
 const NUMBER_BYTES: usize = 8;

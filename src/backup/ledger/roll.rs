@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::find::{EXTENSION, copies_in};
 use super::header::Header;
-use super::write::{Maker, write};
-use super::{Copied, read};
+use super::read;
+use super::write::{Maker, Written, write};
 use crate::backup::BackupError;
 use crate::backup::draft::{self, into_file};
 use crate::backup::header::Key;
@@ -119,14 +119,19 @@ fn copy_in(epoch: u32, core: &Core, wanted: &Wanted<'_>) -> Result<(PathBuf, Hea
     let maker = Maker { product: wanted.product, created, root, epoch, recovery: None, entropy: wanted.entropy };
     let file = wanted.directory.join(format!("keyhaven-{}-epoch{epoch}.{EXTENSION}", wanted.stamp));
     let written = |out: &mut dyn std::io::Write| write(&**core.store(), core.keep().seal(), &maker, out);
-    let (header, end) = into_file(&file, &BackupError::Io, written)?;
+    let Written { copied, damaged } = into_file(&file, &BackupError::Io, written)?;
+    if damaged > 0 {
+        // A restore would take it for the newest.
+        fs::remove_file(&file)?;
+        let words = "secrets do not open, and the log names their objects: a copy that a roll would end may have them";
+        return Err(BackupError::Unfit(format!("{damaged} {words}")));
+    }
     (wanted.after)(Step::Written)?;
     let key = Key { root, recovery: None, entropy: wanted.entropy };
-    let copied = read(&mut BufReader::new(File::open(&file)?), &key, &mut |_, _| Ok(()))?;
-    if copied != (Copied { header: header.clone(), end }) {
+    if read(&mut BufReader::new(File::open(&file)?), &key, &mut |_, _| Ok(()))? != copied {
         return Err(BackupError::Differs("the ledger copy that was read back is not the one that was written".into()));
     }
-    Ok((file, header))
+    Ok((file, copied.header))
 }
 
 /// Removes the copies of this store whose epochs are ended, and drafts that a crash left.

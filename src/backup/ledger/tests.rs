@@ -27,7 +27,7 @@ use crate::proto::objects::{Body, BodyKind};
 use crate::registry::{
     CryptographicAlgorithm, KeyFormatType, ObjectType, Operation, RevocationReasonCode, State, Tag, Version,
 };
-use crate::store::{Range, Sequence, Sled, SledOptions};
+use crate::store::{Commit, Range, Sequence, Sled, SledOptions, Write};
 use crate::vault::root::SoftRoot;
 
 fn os() -> Box<dyn Entropy> {
@@ -317,6 +317,21 @@ fn a_copy_made_after_a_rotation_of_the_namespace_key_goes_with_a_backup_from_bef
     let rolled = bench.roll(None).unwrap();
     let again = bench.restore(&file, &fs::read(&rolled.file).unwrap()).unwrap();
     assert_eq!((again.body(&short), again.body(&long)), (Some(vec![1; 32]), Some(vec![2; 2000])));
+}
+
+#[test]
+fn a_damaged_secret_stops_a_roll_and_no_copy() {
+    let bench = Bench::new();
+    let (sound, damaged) = (bench.register(&[1; 32]), bench.register(&[2; 32]));
+    let file = bench.backup();
+    let old = bench.copy();
+    let write = Write { key: ledger::place(&damaged), value: Some(vec![9; 80]) };
+    bench.keep().store().commit(Commit { writes: vec![write], ..Commit::default() }).unwrap();
+    let refused = bench.roll(None).unwrap_err().to_string();
+    assert!(refused.contains("1 secrets do not open"), "{refused}");
+    let again = bench.restore(&file, &bench.copy()).unwrap();
+    assert_eq!((again.body(&sound), again.body(&damaged)), (Some(vec![1; 32]), None));
+    assert_eq!(bench.restore(&file, &old).unwrap().body(&damaged), Some(vec![2; 32]), "the older copy still opens");
 }
 
 /// Nothing that a backup has is a secret of an object, sealed or not; and an asynchronous request may be one.

@@ -2,15 +2,14 @@
 
 use std::io::Write;
 
-use super::NUMBER_BYTES;
 use super::header::Header;
+use super::{Copied, NUMBER_BYTES};
 use crate::backup::follow::Following;
-use crate::backup::frames::{End, Writer};
+use crate::backup::frames::Writer;
 use crate::backup::lineage::Lineage;
 use crate::backup::{BackupError, lines};
 use crate::base::{Buffer, Entropy};
 use crate::crypto::rsa::RsaPublicKey;
-use crate::keep::KeepError;
 use crate::keep::keys::{Kind, after, key};
 use crate::keep::ledger::{self, Secret};
 use crate::keep::seal::{Seal, SealBroken};
@@ -45,16 +44,21 @@ pub fn epoch_of(root: &dyn Root) -> Result<u32, BackupError> {
     })
 }
 
-/// Writes a ledger copy of `store`, which goes on working.
+/// A copy that was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// What it says of itself, and what its last frame says.
+    pub copied: Copied,
+    /// Secrets that do not open any more. The copy does not have them; an older one may.
+    pub damaged: u64,
+}
+
+/// Writes a ledger copy of `store`, which goes on working. A secret that does not open is left out, and the log names its
+/// object: of a store that begins to fail there are backups all the same.
 ///
 /// # Errors
-/// The store, the root or `out` fails; a secret does not open; or more is written to the store than `out` can take.
-pub fn write(
-    store: &dyn Store,
-    seal: &Seal,
-    maker: &Maker<'_>,
-    out: &mut dyn Write,
-) -> Result<(Header, End), BackupError> {
+/// The store, the root or `out` fails; or more is written to the store than `out` can take.
+pub fn write(store: &dyn Store, seal: &Seal, maker: &Maker<'_>, out: &mut dyn Write) -> Result<Written, BackupError> {
     // The versions of the namespace key that there are now open what was sealed before, even if a rotation wipes them.
     let before = seal.now();
     let following = Following::begin(store)?;
@@ -73,24 +77,32 @@ pub fn write(
     let lines = header.encode()?;
     out.write_all(&lines)?;
     let mut writer = Writer::new(out, lines::hash(&lines), &copy_key)?;
+    let mut damaged = 0;
     let start = key(Kind::Ledger, &[]);
     let range = Range { start: &start, end: &after(&start) };
     let at = following.run(range, &mut |sequence, place, value| {
         let Some(sealed) = value else { return writer.row(sequence, place, None) };
-        let Secret { number, bytes } = open(seal, &before, place, sealed)?;
+        let Secret { number, bytes } = match open(seal, &before, place, sealed) {
+            Ok(secret) => secret,
+            Err(error) => {
+                let id = String::from_utf8_lossy(&place[1..]);
+                tracing::error!(%error, object = &*id, "a secret does not open and is left out of the ledger copy");
+                damaged += 1;
+                return writer.row(sequence, place, None);
+            }
+        };
         let mut row = Buffer::with_capacity(NUMBER_BYTES + bytes.len());
         row.extend(&number.to_be_bytes());
         row.extend(bytes.expose());
         writer.row(sequence, place, Some(&row))
     })?;
-    Ok((header, writer.end(at)?))
+    Ok(Written { copied: Copied { header, end: writer.end(at)? }, damaged })
 }
 
 /// Opens a row with the keys of now, or with those of the beginning.
-fn open(seal: &Seal, before: &Seal, place: &[u8], sealed: &[u8]) -> Result<Secret, BackupError> {
-    let opened = match ledger::open(seal, place, sealed) {
+fn open(seal: &Seal, before: &Seal, place: &[u8], sealed: &[u8]) -> Result<Secret, SealBroken> {
+    match ledger::open(seal, place, sealed) {
         Err(SealBroken::KeyVersion(_)) => ledger::open(before, place, sealed),
         opened => opened,
-    };
-    opened.map_err(|error| KeepError::Seal(String::from_utf8_lossy(&place[1..]).into_owned(), error).into())
+    }
 }

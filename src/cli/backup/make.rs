@@ -130,8 +130,9 @@ pub fn write(
             let (epoch, recovery) = (epoch_of(root)?, recovery.as_ref());
             let maker = Maker { product: PRODUCT, created: now(), root, epoch, recovery, entropy: &entropy };
             begin()?;
-            let (_, end) = ledger::write(store, seal, &maker, out)?;
-            tracing::info!(commit = end.at.last.0, rows = end.rows, epoch, "a ledger copy was made");
+            let ledger::Written { copied, damaged } = ledger::write(store, seal, &maker, out)?;
+            let end = copied.end;
+            tracing::info!(commit = end.at.last.0, rows = end.rows, epoch, damaged, "a ledger copy was made");
         }
     }
     Ok(())

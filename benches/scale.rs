@@ -111,7 +111,7 @@ fn open(data: &Path, ids: &Path) {
     let ids = fs::read_to_string(ids).unwrap();
     let mut reads = 0;
     for id in ids.lines() {
-        handle(&core, &peer, &messages::get(Version::parse("2.1"), id), &mut reply);
+        handle(&core, &peer, &messages::get(Version::V2_1, id), &mut reply);
         messages::identifier(&reply);
         reads += 1;
         if reads % TOGETHER == 0 {
@@ -126,7 +126,7 @@ fn load(data: &Path, ids: &Path, objects: usize) {
     let mut reply = Buffer::default();
     let mut kept = String::new();
     for made in 0..objects {
-        handle(&core, &peer, &messages::create(Version::parse("2.1"), Some(&format!("object-{made}"))), &mut reply);
+        handle(&core, &peer, &messages::create(Version::V2_1, Some(&format!("object-{made}"))), &mut reply);
         if made % READ_EVERY == 0 {
             kept += &messages::identifier(&reply);
             kept.push('\n');

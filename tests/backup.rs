@@ -3,138 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod bench;
+
 use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
-use base64ct::{Base64, Encoding};
-use keyhaven::crypto::formats::{Encoded, encode_private, encode_public};
-use keyhaven::crypto::keys::{PrivateKey, PublicKey};
-use keyhaven::crypto::rsa::{RsaPrivateKey, SoftwareRsa};
-use keyhaven::registry::KeyFormatType;
 use serde_json::Value as Json;
 
-const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
-
-/// A directory with data directories, and the server on one of them.
-struct Bench {
-    directory: tempfile::TempDir,
-    server: Option<Child>,
-    port: u16,
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-impl Bench {
-    fn new() -> Self {
-        let directory = tempfile::Builder::new().prefix("kh").tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { directory, server: None, port }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyhaven"));
-        command.args(arguments).env_remove("RUST_LOG").env("KEYHAVEN_PASSPHRASE", "correct horse");
-        command.env("KEYHAVEN_PIN", "1234").env("SOFTHSM2_CONF", self.path("softhsm2.conf")).stdin(Stdio::null());
-        command
-    }
-
-    /// Runs a command that must end with this code; gives what it printed.
-    fn ends(&self, code: i32, arguments: &[&str]) -> String {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
-        let text = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
-        assert_eq!(status.code(), Some(code), "{arguments:?}: {text}");
-        text
-    }
-
-    fn init(&self, more: &[&str]) {
-        self.ends(0, &[&["init", "--data", &self.text("data")], more].concat());
-    }
-
-    fn start(&mut self, data: &str) {
-        let log = fs::File::create(self.path("log")).unwrap();
-        let listen = format!("127.0.0.1:{}", self.port);
-        let mut command = self.command(&["serve", "--data", &self.text(data), "--listen", &listen]);
-        self.server = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
-        let up = (0..600).any(|_| {
-            sleep(Duration::from_millis(50));
-            self.client(data, &["locate"]).status.success()
-        });
-        assert!(up, "{}", fs::read_to_string(self.path("log")).unwrap());
-    }
-
-    /// Ends the server as a crash does.
-    fn stop(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            let _ = server.kill();
-            let _ = server.wait();
-        }
-    }
-
-    fn client(&self, data: &str, arguments: &[&str]) -> Output {
-        let server = format!("localhost:{}", self.port);
-        let common = ["client", "--data", &self.text(data), "--server", &server, "--json"];
-        self.command(&[&common, arguments].concat()).output().unwrap()
-    }
-
-    fn create(&self) -> Option<String> {
-        let output = self.client("data", &["create", "--algorithm", "AES", "--length", "256"]);
-        let answer: Json = serde_json::from_slice(&output.stdout).ok()?;
-        Some(answer["unique_identifier"].as_str()?.to_owned())
-    }
-
-    fn has(&self, data: &str, id: &str) -> bool {
-        self.client(data, &["get", id, "--show"]).status.success()
-    }
-
-    /// A data directory for a restore: everything but the store.
-    fn elsewhere(&self, name: &str) -> String {
-        let copied = Command::new("cp").args(["-a", &self.text("data"), &self.text(name)]).status().unwrap();
-        assert!(copied.success());
-        fs::remove_dir_all(self.path(name).join("store")).unwrap();
-        self.text(name)
-    }
-
-    fn backup(&self, file: &str) -> Json {
-        let arguments = ["backup", "--data", &self.text("data"), "--out", &self.text(file), "--json"];
-        serde_json::from_str(&self.ends(0, &arguments)).unwrap()
-    }
-
-    fn recovery_key(&self) -> (String, String) {
-        let key = RsaPrivateKey::generate(2048, 65537, SoftwareRsa::Refuse).unwrap();
-        let public = encode_public(&PublicKey::Rsa(key.public().clone()), KeyFormatType::X_509, None).unwrap();
-        let private = encode_private(&PrivateKey::Rsa(Box::new(key)), KeyFormatType::PKCS_8).unwrap();
-        let write = |name: &str, label: &str, encoded: &Encoded| {
-            let Encoded::Bytes(der) = encoded else { panic!() };
-            let text = Base64::encode_string(der.expose());
-            let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-            fs::write(
-                self.path(name),
-                format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n")),
-            )
-            .unwrap();
-            self.text(name)
-        };
-        (write("recovery.pem", "PUBLIC KEY", &public), write("recovery.key", "PRIVATE KEY", &private))
-    }
-}
+use bench::{Bench, MODULE};
 
 fn partial(directory: &Path) -> bool {
     fs::read_dir(directory).unwrap().any(|entry| entry.unwrap().file_name().to_string_lossy().ends_with(".partial"))
@@ -256,22 +136,15 @@ fn what_was_destroyed_later_stays_destroyed_with_the_newer_store_at_hand() {
 
 #[test]
 fn a_backup_opens_with_its_root_alone_of_each_kind() {
-    let mut kinds: Vec<(&str, Vec<&str>)> = vec![("file", vec![]), ("passphrase", vec!["--root", "passphrase"])];
-    if Path::new(MODULE).exists() {
-        kinds.push(("pkcs11", vec!["--root", "pkcs11", "--hsm-module", MODULE, "--hsm-token", "kh"]));
-    }
-    for (kind, arguments) in kinds {
-        let mut bench = Bench::new();
-        if kind == "pkcs11" {
-            fs::create_dir(bench.path("tokens")).unwrap();
-            let text = format!("directories.tokendir = {}\nlog.level = ERROR\n", bench.text("tokens"));
-            fs::write(bench.path("softhsm2.conf"), text).unwrap();
-            let token = ["--init-token", "--free", "--label", "kh", "--so-pin", "12345678", "--pin", "1234"];
-            let mut command = Command::new("softhsm2-util");
-            command.args(token).env("SOFTHSM2_CONF", bench.path("softhsm2.conf"));
-            assert!(command.output().unwrap().status.success());
+    for kind in ["file", "passphrase", "pkcs11"] {
+        if kind == "pkcs11" && !Path::new(MODULE).exists() {
+            continue;
         }
-        bench.init(&arguments);
+        let mut bench = Bench::new();
+        match kind {
+            "pkcs11" => bench.init_in_token(),
+            kind => bench.init(&["--root", kind]),
+        }
         bench.start("data");
         let id = bench.create().unwrap();
         bench.stop();
@@ -305,7 +178,7 @@ fn a_lost_root_comes_back_from_its_escrow_or_from_a_recovery_key() {
     let (public, private) = bench.recovery_key();
     let data = bench.text("data");
     let (file, rsa, split) = (bench.text("one.backup"), bench.text("rsa.escrow"), bench.text("split.escrow"));
-    bench.ends(0, &["backup", "--data", &data, "--out", &file, "--recovery-key", &public]);
+    bench.ends(0, &["backup", "--data", &data, "--out", &file, "--recovery-key", &public, "--recovery-ledger"]);
     bench.ends(0, &["root", "escrow", "--data", &data, "--to-rsa", &public, "--out", &rsa]);
     bench.ends(0, &["root", "escrow", "--data", &data, "--shares", "3", "--threshold", "2", "--out", &split]);
     bench.stop();

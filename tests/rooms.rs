@@ -32,6 +32,7 @@ const EXPOSES: &[&str] = &[
     // Algorithms and key formats.
     "crypto/",
     // Sealing, opening, and copying a staged body.
+    "keep/ledger.rs",
     "keep/mod.rs",
     "keep/rotation.rs",
     "keep/seal.rs",
@@ -62,6 +63,7 @@ const EXPOSES: &[&str] = &[
     "ops/resident.rs",
     // Whole messages that are kept for later, and memos of the server, which are sealed as they are.
     "keep/memo.rs",
+    "keep/rolls.rs",
     "ops/asynchronous.rs",
     "ops/poll.rs",
     "ops/session.rs",
@@ -74,6 +76,8 @@ const EXPOSES: &[&str] = &[
     // The key of a backup, which its frames are sealed with.
     "backup/frames.rs",
     "backup/header.rs",
+    // Secrets between their seal in the store and the frames of a ledger copy, whose key an epoch wraps.
+    "backup/ledger/",
     // Passwords and other credentials of users; the client's own side of the wire.
     "gate/credentials/",
     "gate/users.rs",
@@ -87,6 +91,12 @@ const COMMITS: &[(&str, usize, &str)] = &[
     ("gate/mod.rs", 1, "the entry that says that the store was opened"),
     ("gate/open.rs", 1, "the namespace key of a new store, and its wrapping by another root"),
     ("gate/repair.rs", 2, "index rows that are made again, and the entry that says so"),
+    (
+        "backup/ledger/fill.rs",
+        1,
+        "secrets of a ledger copy, into a store that is being restored and has no journal yet",
+    ),
+    ("backup/restore.rs", 1, "what a backup leaves out for good is removed, before there is a journal"),
     ("gate/sweep.rs", 1, "a key that the vault has erased is forgotten, with its entry"),
 ];
 

@@ -17,6 +17,8 @@ pub enum BackupError {
     Io(io::Error),
     /// The file does not begin as a backup does.
     NotABackup,
+    /// The file does not begin as a ledger copy does.
+    NotACopy,
     /// The file has a newer format.
     Newer(u32),
     /// The file ends too early.
@@ -29,6 +31,10 @@ pub enum BackupError {
     Closed(String, Option<u32>, OpenError),
     /// What was given beside the backup, a recovery key or a newer store, does not go with it.
     Refused(&'static str),
+    /// The ledger copy does not go with the backup: why.
+    Unfit(String),
+    /// The ledger copy is of an epoch that was ended.
+    Dead(u32),
     /// The store failed.
     Store(StoreError),
     /// The root failed.
@@ -52,12 +58,13 @@ impl fmt::Display for BackupError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::NotABackup => f.write_str("this is not a backup of Keyhaven"),
+            Self::NotACopy => f.write_str("this is not a ledger copy of Keyhaven"),
             Self::Newer(format) => {
-                write!(f, "the backup has format {format}, made by a newer release: restore it with that release")
+                write!(f, "the file has format {format}, made by a newer release: use that release")
             }
-            Self::CutOff => f.write_str("the backup is cut off: its end is missing"),
-            Self::Altered(frame) => write!(f, "frame {frame} of the backup was altered or belongs elsewhere"),
-            Self::Trailing => f.write_str("there is something after the end of the backup"),
+            Self::CutOff => f.write_str("the file is cut off: its end is missing"),
+            Self::Altered(frame) => write!(f, "frame {frame} of the file was altered or belongs elsewhere"),
+            Self::Trailing => f.write_str("there is something after the end of the file"),
             Self::Closed(kind, version, error) => {
                 write!(f, "the root does not open this backup, which was made with a root of kind {kind}")?;
                 if let Some(version) = version {
@@ -66,6 +73,12 @@ impl fmt::Display for BackupError {
                 write!(f, " ({error}); use that root, or the recovery key if the backup has one")
             }
             Self::Refused(words) => f.write_str(words),
+            Self::Unfit(words) => f.write_str(words),
+            Self::Dead(epoch) => write!(
+                f,
+                "the ledger copy is of epoch {epoch}, whose key was destroyed by a roll of the ledger, or was never here. Use \
+                 a copy from after the roll"
+            ),
             Self::Store(error) => error.fmt(f),
             Self::Root(error) => error.fmt(f),
             Self::Open(error) => error.fmt(f),

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
 use aws_lc_rs::digest::{Context, SHA256};
+use zeroize::Zeroizing;
 
 use super::BackupError;
 use crate::base::KeyBytes;
@@ -94,14 +95,20 @@ fn head(length: usize, pieces: u64, last: bool) -> [u8; HEAD_BYTES] {
 pub struct Writer<'a> {
     out: &'a mut dyn Write,
     frames: Frames,
-    plain: Vec<u8>,
+    /// Sealed where it lies; the rows of a ledger copy are secrets until then.
+    plain: Zeroizing<Vec<u8>>,
     pieces: u64,
 }
 
 impl<'a> Writer<'a> {
     /// After a header with this hash, under the key of this backup.
     pub fn new(out: &'a mut dyn Write, bound: [u8; 32], key: &KeyBytes) -> Result<Self, BackupError> {
-        Ok(Self { out, frames: Frames::new(bound, key)?, plain: Vec::with_capacity(2 * FRAME_BYTES), pieces: 0 })
+        Ok(Self {
+            out,
+            frames: Frames::new(bound, key)?,
+            plain: Zeroizing::new(Vec::with_capacity(2 * FRAME_BYTES)),
+            pieces: 0,
+        })
     }
 
     /// Adds a row.
@@ -156,7 +163,8 @@ impl<'a> Writer<'a> {
 /// A frame as it lies in the file.
 pub struct Raw {
     head: [u8; HEAD_BYTES],
-    sealed: Vec<u8>,
+    /// Opened where it lies, and wiped.
+    sealed: Zeroizing<Vec<u8>>,
 }
 
 impl Raw {
@@ -177,7 +185,7 @@ impl Raw {
         if sealed.len() < length {
             return Err(BackupError::CutOff);
         }
-        Ok(Self { head, sealed })
+        Ok(Self { head, sealed: Zeroizing::new(sealed) })
     }
 
     /// Writes it as it is.

@@ -1,11 +1,12 @@
 //! The first two lines of a backup.
 
-use std::io::{Read, Write as _};
+use std::io::Read;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
 
+use super::lineage::Lineage;
+use super::lines::{FileKind, Lines, hash, hex};
 use super::{BackupError, ID_BYTES, KEY_BYTES, namespace};
 use crate::base::{Entropy, KeyBytes};
 use crate::crypto::rsa::{RsaPrivateKey, RsaPublicKey};
@@ -15,13 +16,10 @@ use crate::store::{Commit, CommitError, Memory, Store, StoreError, Write};
 use crate::vault::escrow::{Named, Sealed};
 use crate::vault::root::Root;
 
-/// The format that this release writes, and the newest it reads.
-const FORMAT: u32 = 1;
-const MAGIC: &str = "keyhaven-backup ";
-/// Longest first line, bytes.
-const FIRST_BYTES_MAX: usize = 64;
-/// Longest header, bytes: far more than thousands of namespace keys take.
-const LINE_BYTES_MAX: usize = 4 << 20;
+/// A backup.
+const KIND: FileKind = FileKind { magic: "keyhaven-backup ", format: 2, other: || BackupError::NotABackup };
+/// The first format that leaves the ledger out.
+const WITHOUT_LEDGER: u32 = 2;
 
 /// What a backup says of itself in clear. Every frame is bound to it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -36,6 +34,9 @@ pub struct Header {
     pub begun_at: u64,
     /// How many keys the store had then, long values counted by their pieces: for the progress bar.
     pub pieces: u64,
+    /// Which store it is of, and in which of its lives; of nothing in format 1.
+    #[serde(default)]
+    pub lineage: Lineage,
     /// The kind of the root.
     pub root: String,
     /// The version of the root that wraps the namespace keys.
@@ -46,6 +47,9 @@ pub struct Header {
     pub key: String,
     /// The namespace keys for a recovery key, if one was given.
     pub recovery: Option<Recovery>,
+    /// The format of the file, which its first line says.
+    #[serde(skip)]
+    pub format: u32,
 }
 
 /// What an RSA recovery key opens.
@@ -90,12 +94,16 @@ impl Recovery {
         Ok(Self { recipient: recipient(to), key: base64(&sealed.key), payload: base64(&sealed.payload) })
     }
 
-    fn open(&self, key: &RsaPrivateKey, entropy: Box<dyn Entropy>) -> Result<Vec<Named>, BackupError> {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// `Refused` for another RSA key, or if anything was altered.
+    pub fn open(&self, key: &RsaPrivateKey, entropy: Box<dyn Entropy>) -> Result<Vec<Named>, BackupError> {
         if recipient(key.public()) != self.recipient {
-            return Err(BackupError::Refused("the backup was made for another recovery key"));
+            return Err(BackupError::Refused("the file was made for another recovery key"));
         }
         let sealed = Sealed { key: bytes(&self.key)?, payload: bytes(&self.payload)? };
-        sealed.open(key, entropy).map_err(|_| BackupError::Refused("the recovery part of the backup was altered"))
+        sealed.open(key, entropy).map_err(|_| BackupError::Refused("the recovery part of the file was altered"))
     }
 }
 
@@ -107,10 +115,10 @@ impl Header {
     pub fn seal_key(facts: Self, seal: &Seal, entropy: &dyn Entropy) -> Result<(Self, KeyBytes), BackupError> {
         let mut id = [0; ID_BYTES];
         entropy.fill(&mut id)?;
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex(&id);
         let key = KeyBytes::fill(KEY_BYTES, |bytes| entropy.fill(bytes))?;
         let sealed = seal.seal(Class::Server, &place(&id), 0, key.expose(), entropy)?;
-        Ok((Self { id, key: Base64::encode_string(&sealed), ..facts }, key))
+        Ok((Self { id, key: Base64::encode_string(&sealed), format: KIND.format, ..facts }, key))
     }
 
     /// The namespace rows as the header keeps them.
@@ -123,10 +131,7 @@ impl Header {
     /// # Errors
     /// None that happens: the header is plain data.
     pub fn encode(&self) -> Result<Vec<u8>, BackupError> {
-        let mut out = format!("{MAGIC}{FORMAT}\n").into_bytes();
-        serde_json::to_writer(&mut out, self).map_err(|error| BackupError::Io(error.into()))?;
-        out.write_all(b"\n")?;
-        Ok(out)
+        KIND.encode(self)
     }
 
     /// Reads the two lines; gives the header and its hash, to which the frames are bound.
@@ -134,20 +139,14 @@ impl Header {
     /// # Errors
     /// `NotABackup`, `Newer`, or reading fails.
     pub fn read(from: &mut dyn Read) -> Result<(Self, [u8; 32]), BackupError> {
-        let first = line(from, FIRST_BYTES_MAX).map_err(|error| match error {
-            BackupError::CutOff => BackupError::NotABackup,
-            error => error,
-        })?;
-        let format =
-            std::str::from_utf8(&first).ok().and_then(|line| line.trim_end().strip_prefix(MAGIC)?.parse().ok());
-        match format {
-            None | Some(0) => return Err(BackupError::NotABackup),
-            Some(format) if format > FORMAT => return Err(BackupError::Newer(format)),
-            Some(_) => {}
-        }
-        let second = line(from, LINE_BYTES_MAX)?;
-        let header = serde_json::from_slice(&second).map_err(|_| BackupError::NotABackup)?;
-        Ok((header, hash(&[first, second].concat())))
+        let Lines { header, format, bound } = KIND.read::<Self>(from)?;
+        Ok((Self { format, ..header }, bound))
+    }
+
+    /// Whether the secrets of the objects are in a ledger copy. In format 1 they are in the backup itself, those too of
+    /// objects that were destroyed later.
+    pub fn needs_ledger(&self) -> bool {
+        self.format >= WITHOUT_LEDGER
     }
 
     /// Opens the backup.
@@ -182,16 +181,9 @@ impl Header {
     }
 }
 
-/// The hash of the two lines.
-pub fn hash(lines: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, lines).as_ref());
-    hash
-}
-
 /// Which RSA key it is.
 fn recipient(key: &RsaPublicKey) -> String {
-    hash(key.modulus()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash(key.modulus()))
 }
 
 /// What the sealed key of a backup is bound to.
@@ -199,19 +191,7 @@ fn place(id: &str) -> Vec<u8> {
     format!("backup/{id}").into_bytes()
 }
 
-fn bytes(base64: &str) -> Result<Vec<u8>, BackupError> {
+/// Bytes as a header has them.
+pub(super) fn bytes(base64: &str) -> Result<Vec<u8>, BackupError> {
     Base64::decode_vec(base64).map_err(|_| BackupError::NotABackup)
-}
-
-fn line(from: &mut dyn Read, bytes_max: usize) -> Result<Vec<u8>, BackupError> {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    while line.last() != Some(&b'\n') {
-        if line.len() == bytes_max {
-            return Err(BackupError::NotABackup);
-        }
-        from.read_exact(&mut byte)?;
-        line.push(byte[0]);
-    }
-    Ok(line)
 }

@@ -9,11 +9,12 @@ use std::thread;
 
 use super::frames::End;
 use super::header::{Header, Key, Recovery};
+use super::ledger::{self, Maker, epoch_of};
 use super::restore::{Restored, Step, Wanted, restore};
 use super::{BackupError, Made, namespace, read, write};
 use crate::base::{Entropy, KeyBytes};
 use crate::crypto::random::SystemEntropy;
-use crate::crypto::rsa::{RsaPrivateKey, SoftwareRsa};
+use crate::crypto::rsa::{RsaPrivateKey, RsaPublicKey, SoftwareRsa};
 use crate::gate::open::open_or_create_seal;
 use crate::keep::seal::Seal;
 use crate::store::{Commit, Embedded, EmbeddedOptions, Memory, Range, Sequence, Store, Write, confirm_load};
@@ -76,12 +77,22 @@ fn made(store: &dyn Store, seal: &Seal, recovery: Option<Recovery>, out: &mut dy
     write(store, seal, made, &*os(), out).unwrap()
 }
 
-fn restored(file: &[u8], key: &Key<'_>, dir: &Path) -> Result<Restored, BackupError> {
+/// A ledger copy, in the newest epoch of the root; for a recovery key too.
+fn copied(store: &dyn Store, seal: &Seal, root: &SoftRoot, recovery: Option<&RsaPublicKey>) -> Vec<u8> {
+    let epoch = epoch_of(root).unwrap();
+    let maker = Maker { product: "test", created: "now".into(), root, epoch, recovery, entropy: &os };
+    let mut file = Vec::new();
+    ledger::write(store, seal, &maker, &mut file).unwrap();
+    file
+}
+
+fn restored(file: &[u8], copy: &[u8], key: &Key<'_>, dir: &Path) -> Result<Restored, BackupError> {
     let mut progress = |_: Step, _| ();
     let wanted = Wanted {
         options: options(dir),
         now_micros: 0,
         entropy: Arc::from(os()),
+        ledger: Some(&mut &*copy),
         newer: None,
         witness: None,
         progress: &mut progress,
@@ -89,15 +100,19 @@ fn restored(file: &[u8], key: &Key<'_>, dir: &Path) -> Result<Restored, BackupEr
     restore(&mut &*file, key, wanted)
 }
 
-/// A small backup, with the root that opens it.
-fn small(recovery: impl FnOnce(&dyn Store, &SoftRoot) -> Option<Recovery>) -> (Vec<u8>, SoftRoot, State) {
+/// A small backup and the ledger copy that goes with it, with the root that opens both.
+fn small(recovery: Option<&RsaPublicKey>) -> (Vec<u8>, Vec<u8>, SoftRoot, State) {
     let (store, root, history) = (Memory::new(), root(1), History::default());
     let seal = open_or_create_seal(&store, &root, &*os()).unwrap();
     commit(&store, &history, vec![put("x/long".into(), vec![9; 10_000]), put("x/short".into(), b"value".to_vec())]);
     let mut file = Vec::new();
-    let recovery = recovery(&store, &root);
-    let end = made(&store, &seal, recovery, &mut file);
-    (file, root, replayed(&history, end.at.last))
+    let part = recovery.map(|to| {
+        let keys = namespace::open(&namespace::rows(&store).unwrap(), &root).unwrap();
+        Recovery::new(&keys, to, os()).unwrap()
+    });
+    let end = made(&store, &seal, part, &mut file);
+    let copy = copied(&store, &seal, &root, recovery);
+    (file, copy, root, replayed(&history, end.at.last))
 }
 
 /// An output that changes the store at every write: what a slow disk and busy clients do, without threads.
@@ -140,7 +155,7 @@ fn what_changes_between_two_frames_is_in_the_backup() {
     assert!(store.latest() > end.at.last, "and some of it is not");
     let directory = tempfile::tempdir().unwrap();
     let dir = directory.path().join("store");
-    restored(&out.file, &key(&root), &dir).unwrap();
+    restored(&out.file, &copied(&store, &seal, &root, None), &key(&root), &dir).unwrap();
     let store = Embedded::open(options(&dir)).unwrap();
     assert!(found(&store) == replayed(&history, end.at.last), "the restored store is the state after the commit");
     let (expected, counted) = store.count_check().unwrap().unwrap();
@@ -179,33 +194,34 @@ fn a_backup_under_load_is_the_state_after_one_commit() {
     });
     assert!(end.at.last >= acknowledged, "what was acknowledged before is in it");
     let dir = directory.path().join("restored");
-    restored(&file, &key(&root), &dir).unwrap();
+    restored(&file, &copied(&*source, &seal, &root, None), &key(&root), &dir).unwrap();
     let store = Embedded::open(options(&dir)).unwrap();
     assert!(found(&store) == replayed(&history, end.at.last), "the restored store is the state after the commit");
 }
 
 #[test]
 fn a_restored_store_notes_it_and_is_not_filled_twice() {
-    let (file, root, state) = small(|_, _| None);
+    let (file, copy, root, state) = small(None);
     let directory = tempfile::tempdir().unwrap();
     let dir = directory.path().join("store");
-    let one = restored(&file, &key(&root), &dir).unwrap();
+    let one = restored(&file, &copy, &key(&root), &dir).unwrap();
+    assert!(one.ledger.is_some());
     assert_eq!(one.contents.audit_entries, 1, "the restore is in the audit chain");
     assert_eq!(found(&Embedded::open(options(&dir)).unwrap()), state);
-    let again = restored(&file, &key(&root), &dir).err().unwrap().to_string();
+    let again = restored(&file, &copy, &key(&root), &dir).err().unwrap().to_string();
     assert!(again.contains("not empty"), "{again}");
 }
 
 #[test]
 fn a_cut_or_altered_file_makes_no_store() {
-    let (file, root, _) = small(|_, _| None);
+    let (file, copy, root, _) = small(None);
     let head = file.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(1).unwrap().0 + 1;
     let directory = tempfile::tempdir().unwrap();
     let mut tried = 0;
     let mut refused = |file: &[u8], what: &str| {
         tried += 1;
         let dir = directory.path().join(tried.to_string());
-        assert!(restored(file, &key(&root), &dir).is_err(), "{what}");
+        assert!(restored(file, &copy, &key(&root), &dir).is_err(), "{what}");
         assert!(!dir.exists() || Embedded::open(options(&dir)).is_err(), "{what}: nobody serves it");
     };
     for length in [0, 10, head - 1, head, head + 5, head + 20, file.len() - 1] {
@@ -220,7 +236,7 @@ fn a_cut_or_altered_file_makes_no_store() {
 
 #[test]
 fn the_words_say_what_is_wrong_with_a_file() {
-    let (file, own, _) = small(|_, _| None);
+    let (file, _, own, _) = small(None);
     let outcome = |file: &[u8], root: &SoftRoot| {
         read(&mut &*file, &key(root), &mut |_, _| Ok(()), &mut |_| Ok(()), &mut |_| ()).map(drop)
     };
@@ -228,8 +244,8 @@ fn the_words_say_what_is_wrong_with_a_file() {
     assert!(matches!(outcome(b"", &own), Err(BackupError::NotABackup)));
     assert!(matches!(outcome(b"-----BEGIN CERTIFICATE-----\n", &own), Err(BackupError::NotABackup)));
     assert!(matches!(outcome(&file[..file.len() - 1], &own), Err(BackupError::CutOff)));
-    let newer = [b"keyhaven-backup 2\n", &file[18..]].concat();
-    assert!(matches!(outcome(&newer, &own), Err(BackupError::Newer(2))));
+    let newer = [b"keyhaven-backup 3\n", &file[18..]].concat();
+    assert!(matches!(outcome(&newer, &own), Err(BackupError::Newer(3))));
     let wrong = outcome(&file, &root(2)).unwrap_err();
     assert!(wrong.to_string().contains("a root of kind test, version 1"), "{wrong}");
 }
@@ -257,34 +273,34 @@ fn two_backups_of_one_store_do_not_mix() {
 fn a_recovery_key_stands_in_for_a_lost_root() {
     let rsa = || RsaPrivateKey::generate(2048, 65537, SoftwareRsa::Refuse).unwrap();
     let (own, other) = (rsa(), rsa());
-    let (file, old, state) = small(|store, root| {
-        let keys = namespace::open(&namespace::rows(store).unwrap(), root).unwrap();
-        Some(Recovery::new(&keys, own.public(), os()).unwrap())
-    });
+    let (file, copy, old, state) = small(Some(own.public()));
     let directory = tempfile::tempdir().unwrap();
     let dir = directory.path().join("store");
     let new = root(2);
     let with = |recovery| Key { root: &new, recovery: Some(recovery), entropy: &os };
-    assert!(matches!(restored(&file, &with(&other), &dir), Err(BackupError::Refused(_))));
+    assert!(matches!(restored(&file, &copy, &with(&other), &dir), Err(BackupError::Refused(_))));
     std::fs::remove_dir_all(&dir).unwrap();
-    restored(&file, &with(&own), &dir).unwrap();
+    restored(&file, &copy, &with(&own), &dir).unwrap();
     let store = Embedded::open(options(&dir)).unwrap();
     assert_eq!(found(&store), state);
     assert!(namespace::open(&namespace::rows(&store).unwrap(), &new as &dyn Root).is_ok());
     assert!(namespace::open(&namespace::rows(&store).unwrap(), &old as &dyn Root).is_err());
-    let without = small(|_, _| None).0;
-    assert!(matches!(restored(&without, &with(&own), &directory.path().join("2")), Err(BackupError::Refused(_))));
+    let (without, copy, ..) = small(None);
+    assert!(matches!(
+        restored(&without, &copy, &with(&own), &directory.path().join("2")),
+        Err(BackupError::Refused(_))
+    ));
 }
 
 #[test]
 fn a_store_that_was_not_confirmed_is_restored_again() {
-    let (file, root, state) = small(|_, _| None);
+    let (file, copy, root, state) = small(None);
     let directory = tempfile::tempdir().unwrap();
     let dir = directory.path().join("store");
-    assert!(restored(&file[..file.len() - 1], &key(&root), &dir).is_err());
+    assert!(restored(&file[..file.len() - 1], &copy, &key(&root), &dir).is_err());
     let refused = Embedded::open(options(&dir)).err().unwrap().to_string();
     assert!(refused.contains("run the restore again"), "{refused}");
-    restored(&file, &key(&root), &dir).unwrap();
+    restored(&file, &copy, &key(&root), &dir).unwrap();
     assert_eq!(found(&Embedded::open(options(&dir)).unwrap()), state);
     assert!(confirm_load(&dir).is_err(), "there is nothing to confirm any more");
 }

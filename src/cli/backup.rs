@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub use self::make::{make, write};
+pub use self::make::{PRODUCT, What, make, make_ledger, stamp, write};
 pub use self::restore::{drill, restore, verify};
 use super::Place;
 use super::failure::Failure;
@@ -38,9 +38,13 @@ pub struct BackupArguments {
     /// output.
     #[arg(long, value_name = "FILE", required = true)]
     out: Option<PathBuf>,
-    /// An RSA public key, PEM: whoever has its private key can restore the backup without the root.
+    /// An RSA public key, PEM: whoever has its private key can open the backup without the root. The ledger copy opens in its
+    /// epoch alone, unless --recovery-ledger is given.
     #[arg(long, value_name = "PEM")]
     recovery_key: Option<PathBuf>,
+    /// The recovery key opens the ledger copy too. Such a copy outlives every roll: what is destroyed later comes back with it.
+    #[arg(long, requires = "recovery_key")]
+    recovery_ledger: bool,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -93,6 +97,10 @@ pub struct RestoreArguments {
 pub struct Opening {
     #[command(flatten)]
     pub place: Place,
+    /// The ledger copy that goes with the backup; without it, the newest that fits, of those beside the backup and in the
+    /// ledger directory.
+    #[arg(long, value_name = "COPY")]
+    pub ledger: Option<PathBuf>,
     /// The private half of the recovery key, PEM, for a backup whose root is lost: the root of --data then wraps the keys
     /// anew.
     #[arg(long, value_name = "PEM")]
@@ -109,12 +117,18 @@ pub fn run(arguments: BackupArguments) -> Result<(), Failure> {
         Some(BackupCommand::Drill { file, scratch, opening }) => drill(&file, scratch.as_deref(), &opening),
         None => {
             let out = arguments.out.ok_or_else(|| Failure::usage("--out FILE is needed"))?;
-            make(&arguments.place.load()?, &out, arguments.recovery_key.as_deref(), arguments.json)
+            make(
+                &arguments.place.load()?,
+                &out,
+                arguments.recovery_key.as_deref(),
+                arguments.recovery_ledger,
+                arguments.json,
+            )
         }
     }
 }
 
-fn fail(error: BackupError) -> Failure {
+pub(super) fn fail(error: BackupError) -> Failure {
     Failure::failed(error.to_string())
 }
 
@@ -149,11 +163,11 @@ pub fn private_key(path: &Path) -> Result<RsaPrivateKey, Failure> {
 }
 
 /// Tells what a command did: words for a person, or all facts as JSON.
-fn tell(json: bool, words: &str, facts: &Json) {
+pub(super) fn tell(json: bool, words: &str, facts: &Json) {
     println!("{}", if json { facts.to_string() } else { words.to_owned() });
 }
 
-fn now() -> String {
+pub(super) fn now() -> String {
     OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
 }
 

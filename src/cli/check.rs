@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
@@ -279,7 +279,8 @@ fn revocation_list(
 
 /// Secrets that others can read are no secrets.
 fn secrets(config: &Config, report: &mut Report) {
-    let mut paths = vec![&config.tls.key];
+    let epochs = epochs_file(config);
+    let mut paths = vec![&config.tls.key, &epochs];
     if config.root.kind == RootKind::File {
         paths.push(&config.root.path);
     }
@@ -300,6 +301,11 @@ fn secrets(config: &Config, report: &mut Report) {
     }
 }
 
+/// Where the keys of the ledger's epochs are, with a root outside an HSM.
+fn epochs_file(config: &Config) -> PathBuf {
+    config.root.path.with_extension("epoch")
+}
+
 fn settings(config: &Config, report: &mut Report) {
     let witness = &config.store.witness;
     if !witness.parent().is_some_and(Path::is_dir) {
@@ -316,6 +322,20 @@ fn settings(config: &Config, report: &mut Report) {
         report.warns(
             format!("{} is left of a compaction or migration that was cut off", left.display()),
             "run it again, or remove what is left",
+        );
+    }
+    let ledger = &config.backup.ledger_directory;
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    if ledger.is_dir() && device(ledger) == device(&config.store.directory) {
+        report.warns(
+            format!("{} is on the disk of the store: a disk that is lost takes store and ledger", ledger.display()),
+            "set [backup] ledger_directory to another disk, or copy what is in it elsewhere after every roll",
+        );
+    }
+    if config.backup.roll_hours > 0 && config.root.kind != RootKind::Pkcs11 {
+        report.warns(
+            format!("the ledger is rolled by itself, and each roll makes a new {}", epochs_file(config).display()),
+            "copy that file off the machine after every roll: an escrow or a copy from before opens no newer ledger copy",
         );
     }
     if config.tls.idle_seconds < IDLE_SECONDS_ADVISED {
@@ -389,6 +409,17 @@ mod tests {
             let words = words(&config);
             assert!(words.iter().any(|words| words.contains(expected)), "{expected}: {words:?}");
         }
+    }
+
+    #[test]
+    fn a_ledger_that_is_lost_with_the_machine_is_told() {
+        let (_parent, mut config) = prepared();
+        fs::create_dir(&config.store.directory).unwrap();
+        fs::create_dir(&config.backup.ledger_directory).unwrap();
+        config.backup.roll_hours = 24;
+        let words = words(&config).join("\n");
+        assert!(words.contains("is on the disk of the store"), "{words}");
+        assert!(words.contains("root.epoch"), "{words}");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Config {
     pub limits: LimitSettings,
     /// Where records are.
     pub store: StoreSettings,
+    /// Ledger copies.
+    pub backup: BackupSettings,
     /// What opens them.
     pub root: Root,
     /// The token of `root.kind = "pkcs11"`.
@@ -315,6 +317,16 @@ pub enum Strangers {
     Denied,
 }
 
+/// Section `[backup]`.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackupSettings {
+    /// Where a roll writes the ledger copy of the new epoch, and removes those of older ones.
+    pub ledger_directory: PathBuf,
+    /// Hours from one roll of the ledger to the next that the running server makes by itself; zero for none.
+    pub roll_hours: u32,
+}
+
 /// Section `[audit]`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -400,6 +412,7 @@ impl Config {
             &mut self.tls.key,
             &mut self.store.directory,
             &mut self.store.witness,
+            &mut self.backup.ledger_directory,
             &mut self.root.path,
             &mut self.users.file,
             &mut self.hsm.module,
@@ -505,6 +518,12 @@ impl Default for Policy {
             software_rsa: true,
             process_after_deactivation: false,
         }
+    }
+}
+
+impl Default for BackupSettings {
+    fn default() -> Self {
+        Self { ledger_directory: "ledger".into(), roll_hours: 0 }
     }
 }
 

@@ -89,6 +89,11 @@ fn respond(connection: &mut UnixStream, handler: &Handler) -> std::io::Result<()
     }
 }
 
+/// Whether a server listens there.
+pub fn is_there(config: &Config) -> bool {
+    UnixStream::connect(socket(config)).is_ok()
+}
+
 /// Asks the server that has the data directory open. None if no server listens there.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::files;
 use super::init::write_shares;
 use super::seams::{collect_shares, entropy, open_root, store_options};
+use crate::backup::ledger::epoch_of;
 use crate::backup::namespace;
 use crate::gate::open::{open_seal, rewrap};
 use crate::store::Embedded;
@@ -73,7 +74,12 @@ pub fn escrow(arguments: &EscrowArguments) -> Result<String, Failure> {
     };
     let root = open_root(&config)?.root;
     let (keys, what) = match root.versions() {
-        Some(keys) => (keys, "the root key"),
+        Some(mut keys) => {
+            // Of a server that never started, the first epoch is made now: an escrow without its key would open no backup.
+            epoch_of(&*root).map_err(failed)?;
+            keys.extend(root.epochs().keys().map_err(failed)?.unwrap_or_default());
+            (keys, "the root key and the keys of the ledger's epochs")
+        }
         None => {
             let store = open_store(&config)?;
             let rows = namespace::rows(&store).map_err(failed)?;
@@ -124,7 +130,7 @@ pub fn recover(arguments: &RecoverArguments) -> Result<String, Failure> {
         error => failed(error),
     })?;
     let done = if keys.iter().any(|key| key.root_version().is_some()) {
-        SoftRoot::recover_file(path, keys).map_err(failed)?;
+        SoftRoot::recover_file(path, keys, entropy()).map_err(failed)?;
         prove(&config)?
     } else {
         under_a_new_root(&config, &keys)?

@@ -54,7 +54,9 @@ pub fn words(data: &Path, root: RootKind) -> String {
     let data = data.display();
     let keep = match root {
         RootKind::File | RootKind::Passphrase => {
-            format!("Keep {data}/root.key and {data}/pki/ca.key safe and backed up.")
+            format!(
+                "Keep {data}/root.key, {data}/pki/ca.key and, after the first start, {data}/root.epoch safe and backed up."
+            )
         }
         RootKind::Pkcs11 => format!(
             "The root key is in the token: back the token up as its maker says. Keep {data}/root.key, which holds no \
@@ -62,7 +64,7 @@ pub fn words(data: &Path, root: RootKind) -> String {
         ),
         RootKind::Shares => format!(
             "Hand the files in {data}/{SHARES} to their holders and delete them here: whoever has enough of them has \
-             the root key. Keep {data}/root.key, which holds no secret, and {data}/pki/ca.key backed up. After each \
+             the root key. Keep {data}/root.key, which holds no secret, {data}/root.epoch and {data}/pki/ca.key backed up. After each \
              start, give the server its shares: keyhaven unseal --data {data} --share-file FILE"
         ),
     };

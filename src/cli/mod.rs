@@ -14,6 +14,7 @@ mod files;
 mod hsm_metrics;
 mod import;
 mod init;
+mod ledger;
 mod log;
 pub mod passphrase;
 mod pki;
@@ -197,8 +198,9 @@ enum Verb {
     Audit(AuditCommand),
     /// Write the store into one sealed file, while the server works or with the server stopped.
     ///
-    /// The file holds everything but the root and keys that live in an HSM. Whoever has the root of this store can restore
-    /// it, on any machine. Run it as the server's user.
+    /// The file holds everything but the root, keys that live in an HSM, and the secrets of the objects. Those are in a ledger
+    /// copy, which is written beside it and opens until the ledger is rolled. Whoever has the root of this store and its
+    /// epoch key can restore both, on any machine. Run it as the server's user.
     #[command(after_help = "Example:\n  keyhaven backup --data /var/lib/keyhaven --out /var/backups/keyhaven")]
     Backup(backup::BackupArguments),
     /// Make a store of a backup, in a data directory that has its root and no store.
@@ -207,6 +209,9 @@ enum Verb {
     /// store that no server opens, and is run again.
     #[command(after_help = "Example:\n  keyhaven restore --from keyhaven-1.backup --data /var/lib/keyhaven --dry-run")]
     Restore(backup::RestoreArguments),
+    /// The ledger of secrets, apart from backups: copies of it, and the roll that makes Destroy final.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Bring in the objects of another server.
     #[command(subcommand)]
     Import(import::ImportCommand),
@@ -469,6 +474,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         }
         Verb::Backup(arguments) => backup::run(arguments)?,
         Verb::Restore(arguments) => backup::restore(&arguments)?,
+        Verb::Ledger(command) => ledger::run(command)?,
         Verb::Import(command) => return import::run(command),
         Verb::Client(command) => client::run(command)?,
     }

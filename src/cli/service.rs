@@ -19,6 +19,7 @@ use super::config::{Config, IdentitySource, RootKind, Strangers as StrangersSett
 use super::control;
 use super::failure::Failure;
 use super::hsm_metrics::HsmMetrics;
+use super::ledger;
 use super::provision::LocalAuthority;
 use super::rotation;
 use super::rotation_metrics::RotationMetrics;
@@ -26,6 +27,7 @@ use super::run::tls_options;
 use super::seams::{self, Opened, open_root, store_options};
 use super::unseal;
 use super::users::Users;
+use crate::backup::ledger::epoch_of;
 use crate::base::{Buffer, Entropy, Pin};
 use crate::crypto::random::SystemEntropy;
 use crate::gate::identity::{Identity, Passwords, Peer, Rule};
@@ -134,6 +136,9 @@ impl KeyService {
         if let Err(failure) = control::start(&self.config, Arc::new(handler)) {
             tracing::warn!("{}; commands such as backup need the server stopped", failure.words);
         }
+        if let Err(error) = ledger::start(self, &self.config) {
+            tracing::error!(%error, "the ledger is not rolled by itself: no thread can be started");
+        }
     }
 
     /// Answers one command.
@@ -141,26 +146,36 @@ impl KeyService {
         let (Some(core), Some(root)) = (self.core.get(), self.root.get()) else {
             return writeln!(connection, "error the server is sealed: its root is not open yet");
         };
+        if let Some(what) = backup::What::asked(request) {
+            return self.copy_out(&what, core, &**root, connection);
+        }
         match request["command"].as_str() {
-            Some("backup") => {
-                let mut answer = connection.try_clone()?;
-                let recovery = request["recovery_key"].as_str();
-                let begun = std::cell::Cell::new(false);
-                let begin = || {
-                    begun.set(true);
-                    writeln!(answer, "ok")
-                };
-                let made = backup::write(&*self.store, core.keep().seal(), &**root, recovery, begin, connection);
-                match made {
-                    Err(error) if begun.get() => tracing::error!(%error, "a backup was cut off"),
-                    Err(error) => writeln!(connection, "error {error}")?,
-                    Ok(()) => {}
-                }
-                Ok(())
-            }
+            Some(ledger::ROLL | ledger::STATUS) => ledger::serve(core, &self.config, request, connection),
             Some(rotation::ROOT | rotation::NAMESPACE | rotation::STATE) => rotation::serve(core, request, connection),
             _ => writeln!(connection, "error this server does not know the command; its release is another one"),
         }
+    }
+
+    /// Writes a backup or a ledger copy to whoever asked.
+    fn copy_out(
+        &self,
+        what: &backup::What,
+        core: &Core,
+        root: &dyn Root,
+        connection: &mut UnixStream,
+    ) -> std::io::Result<()> {
+        let mut answer = connection.try_clone()?;
+        let begun = std::cell::Cell::new(false);
+        let begin = || {
+            begun.set(true);
+            writeln!(answer, "ok")
+        };
+        match backup::write(what, &*self.store, core.keep().seal(), root, begin, connection) {
+            Err(error) if begun.get() => tracing::error!(%error, "a backup was cut off"),
+            Err(error) => writeln!(connection, "error {error}")?,
+            Ok(()) => {}
+        }
+        Ok(())
     }
 
     /// The core, once the root is open.
@@ -291,6 +306,13 @@ impl KeyService {
         let _ = self.root.set(root);
         if let Err(error) = rotation::start(&core) {
             tracing::error!(%error, "the namespace key is not rotated: no thread can be started");
+        }
+        // The first epoch begins with the server, so that whoever puts the root by has its key too.
+        if let Err(error) = epoch_of(&**core.root()) {
+            tracing::warn!(%error, "the first epoch of the ledger has not begun");
+        }
+        if let Err(error) = core.settle_roll() {
+            tracing::warn!(%error, "whether a roll of the ledger was cut off cannot be told");
         }
         if self.core.set(core).is_ok() {
             tracing::info!(root = kind, "the store is open");

@@ -11,6 +11,7 @@ pub mod closed;
 mod credentials;
 pub mod identity;
 pub mod jobs;
+pub mod ledger;
 mod news;
 pub mod open;
 pub mod outbox;

@@ -71,7 +71,7 @@ impl Core {
         self.root.version()
     }
 
-    fn alone(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn alone(&self) -> MutexGuard<'_, ()> {
         self.rotating.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use super::index::{owner_hash, rows};
 use super::keys::{Kind, key};
+use super::ledger;
 use super::seal::{Class, Seal, SealBroken};
 use super::tally::{COUNTED, Tally};
 use super::walk::walk;
@@ -90,7 +91,7 @@ struct Walked {
     found: Tally,
     /// Index rows that the objects should have.
     rows: Tally,
-    /// Secrets that are there, and those that objects name. Without their values.
+    /// Secrets that are there, and those that objects name: their places, and of the ledger the numbers of the material.
     secrets: (Tally, Tally),
     /// Owners that are listed, and those that objects have.
     owners: (BTreeSet<String>, BTreeSet<String>),
@@ -163,7 +164,7 @@ impl Keep {
                 for row in rows(&self.seal.due(sealed_under), object, kept.order) {
                     walked.rows.add(&row, object.id.as_bytes());
                 }
-                secret_places(object).iter().for_each(|place| walked.secrets.1.add(place, b""));
+                secret_places(object).iter().for_each(|place| walked.secrets.1.add(place, &number(place, object)));
                 if let Some(name) = super::resident_key(object) {
                     walked.resident.1.insert((name.into(), object.id.to_string()));
                 }
@@ -172,7 +173,7 @@ impl Keep {
                 }
             }
             Some(Kind::Ledger) => {
-                walked.secrets.0.add(place, b"");
+                walked.secrets.0.add(place, &Seal::revision(value).to_be_bytes());
                 self.open_at(Class::Ledger, &self.seal, place, value)?;
             }
             Some(Kind::Material) => {
@@ -259,9 +260,19 @@ impl Keep {
     fn secret_faults(&self, findings: &mut Findings) -> Result<(), StoreError> {
         self.walk_objects(&mut |kept| {
             for place in secret_places(&kept.object) {
-                if self.store.get(&place)?.value.is_none() {
-                    let missing = KeepError::MaterialMissing(kept.object.id.to_string());
-                    findings.add(Cure::Backup, missing.to_string());
+                match self.store.get(&place)?.value {
+                    None => {
+                        let missing = KeepError::MaterialMissing(kept.object.id.to_string());
+                        findings.add(Cure::Backup, missing.to_string());
+                    }
+                    Some(row)
+                        if ledger::is_row(&place)
+                            && Seal::revision(&row).to_be_bytes()[..] != number(&place, &kept.object)[..] =>
+                    {
+                        let what = format!("object {}: its key material is not the one of its record", kept.object.id);
+                        findings.add(Cure::Backup, what);
+                    }
+                    Some(_) => {}
                 }
             }
             Ok(())
@@ -307,6 +318,12 @@ fn secret_places(object: &ManagedObject) -> Vec<Vec<u8>> {
         Some(MaterialRef(reference)) if reference.first() != Some(&RESIDENT) => vec![key(Kind::Ledger, &[id])],
         _ => Vec::new(),
     }
+}
+
+/// What the record says of a secret beside its place: of a row of the ledger, the number of the material.
+fn number(place: &[u8], object: &ManagedObject) -> Vec<u8> {
+    let number = object.material.reference.as_ref().filter(|_| ledger::is_row(place)).map(ledger::number_of);
+    number.map_or_else(Vec::new, |number| number.to_be_bytes().to_vec())
 }
 
 /// What a finding calls the place of a value: what follows the letter of its kind. Only for reading: an identifier may hold

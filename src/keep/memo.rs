@@ -114,7 +114,8 @@ impl Keep {
     }
 }
 
-pub(super) fn place(name: &[u8]) -> Vec<u8> {
+/// Where a memo lies in the store.
+pub fn place(name: &[u8]) -> Vec<u8> {
     let prefix = if name.starts_with(UNPREFIXED) { &[] } else { PREFIX };
     key(Kind::Server, &[prefix, name])
 }

@@ -7,8 +7,10 @@ pub mod commit_record;
 pub mod find;
 pub mod index;
 pub mod keys;
+pub mod ledger;
 pub mod memo;
 pub mod record;
+pub mod rolls;
 pub mod rotation;
 pub mod seal;
 pub mod tally;
@@ -21,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use self::cache::{Entry, Recent};
 use self::keys::{Kind, key};
+use self::ledger::Secret;
 use self::record::RecordBroken;
 use self::seal::{Class, Seal, SealBroken};
 pub use self::transaction::{BodyChange, Transaction};
@@ -37,7 +40,8 @@ const RECORDS: (u64, u64) = (64 << 20, 4096);
 const SECRETS: (u64, u64) = (16 << 20, 128);
 /// An attribute takes several times as much in memory as in its sealed record.
 const SWELLS: u64 = 4;
-/// First byte of a material reference: the body lies in the ledger.
+/// First byte of a material reference: the body lies in the ledger. The kind of the body and the number of the material
+/// follow.
 const IN_LEDGER: u8 = 1;
 /// The same: the ledger holds the key of the body.
 const APART: u8 = 2;
@@ -288,7 +292,8 @@ impl Keep {
     /// Opens the body of an object; None if it has none here.
     pub fn body(&self, object: &ManagedObject, seen: &mut Sequence) -> Result<Option<Body>, KeepError> {
         let id = &*object.id;
-        let Some(MaterialRef(reference)) = &object.material.reference else { return Ok(None) };
+        let Some(named) = &object.material.reference else { return Ok(None) };
+        let MaterialRef(reference) = named;
         if reference.first() == Some(&RESIDENT) {
             return Err(KeepError::Resident(id.to_owned()));
         }
@@ -298,11 +303,16 @@ impl Keep {
             2 => BodyKind::Wrapped,
             _ => BodyKind::Bytes,
         };
-        let ledger_key = key(Kind::Ledger, &[id.as_bytes()]);
+        let ledger_key = ledger::place(id);
         let missing = || KeepError::MaterialMissing(id.to_owned());
         let secret = self.secret(&ledger_key, seen)?;
         let sealed = secret.value.as_ref().ok_or_else(missing)?;
-        let secret: KeyBytes = self.opened(Class::Ledger, &ledger_key, sealed, secret.sequence, id)?.plain.into();
+        let opened = self.opened(Class::Ledger, &ledger_key, sealed, secret.sequence, id)?;
+        if opened.revision != ledger::number_of(named) {
+            // The material was replaced between the reading of the record and of the row.
+            return Err(KeepError::Moved);
+        }
+        let secret: KeyBytes = opened.plain.into();
         let bytes = match place {
             IN_LEDGER => secret,
             // Its key is in the ledger, so it stays as it is when the namespace key is rotated.
@@ -320,25 +330,24 @@ impl Keep {
 
     /// Seals a body and stages it. Gives the reference that the record keeps.
     fn seal_body(&self, id: &str, body: &Body, commit: &mut Commit) -> Result<MaterialRef, KeepError> {
-        let ledger_key = key(Kind::Ledger, &[id.as_bytes()]);
         let kind = match body.kind {
             BodyKind::Bytes => 0,
             BodyKind::Structure => 1,
             BodyKind::Wrapped => 2,
         };
+        let number = ledger::new_number(&*self.entropy)?;
+        let row = |bytes| ledger::write(&self.seal, ledger::place(id), &Secret { number, bytes }, &*self.entropy);
         let plain = body.bytes.expose();
         if plain.len() <= LEDGER_BODY_BYTES {
-            let value = self.seal.seal(Class::Ledger, &ledger_key, 0, plain, &*self.entropy)?;
-            commit.writes.push(Write { key: ledger_key, value: Some(value) });
-            return Ok(MaterialRef([IN_LEDGER, kind].into()));
+            commit.writes.push(row(KeyBytes::copy_from(plain))?);
+            return Ok(ledger::reference(IN_LEDGER, kind, number));
         }
         let own = KeyBytes::fill(seal::KEY_BYTES, |bytes| self.entropy.fill(bytes))?;
         let place = key(Kind::Material, &[id.as_bytes()]);
         let sealed = Seal::new(0, &own).seal(Class::Material, &place, 0, plain, &*self.entropy)?;
-        let ledger = self.seal.seal(Class::Ledger, &ledger_key, 0, own.expose(), &*self.entropy)?;
         commit.writes.push(Write { key: place, value: Some(sealed) });
-        commit.writes.push(Write { key: ledger_key, value: Some(ledger) });
-        Ok(MaterialRef([APART, kind].into()))
+        commit.writes.push(row(own)?);
+        Ok(ledger::reference(APART, kind, number))
     }
 
     /// Every key in the vault that the store knows of.
@@ -433,7 +442,7 @@ impl Keep {
             }
             BodyChange::Erase => {
                 if let Some(MaterialRef(reference)) = Arc::make_mut(&mut object).material.reference.take() {
-                    commit.writes.push(Write { key: key(Kind::Ledger, &[id.as_bytes()]), value: None });
+                    commit.writes.push(Write { key: ledger::place(&id), value: None });
                     if reference.first() == Some(&APART) {
                         commit.writes.push(Write { key: key(Kind::Material, &[id.as_bytes()]), value: None });
                     }
@@ -508,6 +517,7 @@ fn resident_row(name: &[u8], state: u8, id: &str) -> Write {
     Write { key: key(Kind::Resident, &[name]), value: Some([&[state][..], id.as_bytes()].concat()) }
 }
 
-fn record_key(id: &str) -> Vec<u8> {
+/// Where the record of an object lies.
+pub fn record_key(id: &str) -> Vec<u8> {
     key(Kind::Record, &[id.as_bytes()])
 }

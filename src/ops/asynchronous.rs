@@ -170,6 +170,10 @@ fn broken(error: Error) -> Error {
 
 /// Where the jobs of everybody lie.
 pub const JOBS: &[u8] = b"job/";
+/// Where what was answered lies.
+const ENTRIES: &[u8] = b"async/";
+/// Where everything of asynchronous requests lies: requests and answers, which may hold key material.
+pub const MEMOS: [&[u8]; 2] = [JOBS, ENTRIES];
 
 fn owned(kind: &[u8], owner: &str, rest: &[u8]) -> Vec<u8> {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, owner.as_bytes());
@@ -177,11 +181,11 @@ fn owned(kind: &[u8], owner: &str, rest: &[u8]) -> Vec<u8> {
 }
 
 fn entries_of(owner: &str) -> Vec<u8> {
-    owned(b"async/", owner, &[])
+    owned(ENTRIES, owner, &[])
 }
 
 fn entry_place(owner: &str, correlation: &[u8]) -> Vec<u8> {
-    owned(b"async/", owner, correlation)
+    owned(ENTRIES, owner, correlation)
 }
 
 /// The caller's entry under a correlation value, and where it lies.

@@ -12,6 +12,7 @@ use super::using::data::Outputs;
 use crate::base::{Date, Entropy, Error, KeyBytes, Limits, Result, Value};
 use crate::keep::find::Search;
 use crate::keep::memo::Found;
+use crate::keep::rolls::Rolls;
 use crate::keep::{BodyChange, Keep, Kept, Transaction};
 use crate::model::lifecycle::{Event, next};
 use crate::model::right::{Caller, ExportPermit, ObjectFacts, Policy, Release, Right, Verdict, permitted};
@@ -484,6 +485,12 @@ impl<'a> Cx<'a> {
         let after = next(&object.lifecycle(), event, self.now).map_err(|refusal| refusal.into_error(self.version))?;
         object.set_lifecycle(&after);
         Ok(())
+    }
+
+    /// Since when no backup brings a destroyed object back.
+    pub fn gone_since(&self, object: &Object) -> Result<Option<Date>> {
+        let rolls = Rolls::of(&self.services.keep)?;
+        Ok(object.kept.version.and_then(|version| rolls.gone_since(object, version)))
     }
 
     /// The body of an object, to leave the server: asks for the permit, which is the check of policy, Sensitive and

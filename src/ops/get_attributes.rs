@@ -1,5 +1,6 @@
 //! Get Attributes: attributes of an object, those asked for or all of them (1.4 §4.12, 2.1 §6.1.20).
 
+use super::destroy_final::{self, FAMILY};
 use super::{Cx, Object, Op};
 use crate::base::{Error, Result};
 use crate::model::attr;
@@ -40,10 +41,14 @@ impl Op for GetAttributes {
             // 1.4 table 339; 2.1 §6.1.20 has no reason of its own for it.
             return Err(Error::invalid_message("the same attribute is asked for twice"));
         }
+        let mut all = visible(&object, cx);
+        all.retain(|one| !FAMILY.contains(one));
         let attributes = if request.names.is_empty() {
-            visible(&object, cx)
+            all
         } else {
-            let all = visible(&object, cx);
+            if request.names.iter().any(|name| name.family() == Some(FAMILY)) {
+                all.extend(destroy_final::attribute(&object, cx)?);
+            }
             let families = request.names.iter().filter_map(|name| name.family());
             families.flat_map(|family| all.iter().filter(move |one| family.contains(one)).cloned()).collect()
         };

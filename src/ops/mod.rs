@@ -26,6 +26,7 @@ mod delegated_login;
 mod delete_attribute;
 mod derive_key;
 mod destroy;
+mod destroy_final;
 mod discover_versions;
 mod encapsulate;
 mod encrypt;

@@ -23,10 +23,12 @@ const RSA_BITS_MIN: usize = 2048;
 const KEY_BYTES: usize = 32;
 /// Begins the name of a version of the root.
 const ROOT: &[u8] = b"root/";
+/// Begins the name of the key of an epoch.
+const EPOCH: &[u8] = b"epoch/";
 
-/// A key and what it is: a version of the root, or the place of a namespace key in the store.
+/// A key and what it is: a version of the root, the key of an epoch, or the place of a namespace key in the store.
 pub struct Named {
-    /// `root/` and the version, or the place.
+    /// `root/` and the version, `epoch/` and the number, or the place.
     pub name: Vec<u8>,
     /// The key.
     pub key: KeyBytes,
@@ -38,9 +40,19 @@ impl Named {
         Self { name: [ROOT, &version.to_be_bytes()].concat(), key }
     }
 
+    /// The key of an epoch.
+    pub fn epoch(number: u32, key: KeyBytes) -> Self {
+        Self { name: [EPOCH, &number.to_be_bytes()].concat(), key }
+    }
+
     /// The version of the root that this is; None for other keys.
     pub fn root_version(&self) -> Option<u32> {
         self.name.strip_prefix(ROOT)?.try_into().ok().map(u32::from_be_bytes)
+    }
+
+    /// The epoch whose key this is; None for other keys.
+    pub fn epoch_number(&self) -> Option<u32> {
+        self.name.strip_prefix(EPOCH)?.try_into().ok().map(u32::from_be_bytes)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Room 4: key material and its use. Most keys are sealed records and are used in this process; a `KeyVault` holds the
 //! others, whose material was made inside an HSM and never leaves it.
 
+pub mod epoch;
 pub mod escrow;
 pub mod pkcs11;
 pub mod root;

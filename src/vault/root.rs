@@ -1,6 +1,6 @@
-//! The root key: it wraps the namespace keys and nothing else. Here are the roots without an HSM: a key in a file
-//! that only the server's user can read, and a key derived from a passphrase. The store stays closed until the root
-//! is opened.
+//! The root key: it wraps the namespace keys and the keys of epochs, and nothing else. Here are the roots without an HSM: a
+//! key in a file that only the server's user can read, and a key derived from a passphrase. The store stays closed until
+//! the root is opened.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -14,6 +14,7 @@ use argon2::{Algorithm, Argon2, Params};
 use base64ct::{Base64, Encoding};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::epoch::{self, EpochFile, Epochs};
 use super::escrow::Named;
 use super::pkcs11::HsmError;
 use super::shares;
@@ -40,6 +41,9 @@ const ARGON2_LANES: u32 = 4;
 
 /// What wraps the namespace keys.
 pub trait Root: Send + Sync {
+    /// The epochs of the ledger, whose keys only this root holds or opens.
+    fn epochs(&self) -> &dyn Epochs;
+
     /// What kind of root this is, for the log and `/metrics`: `file`, `passphrase`, `pkcs11`, `shares`.
     fn kind(&self) -> &'static str;
 
@@ -120,6 +124,8 @@ pub enum RootError {
     Entropy(EntropyFailed),
     /// What is wrapped needs another version than the ones that are open.
     Version(u32),
+    /// The key of this epoch of the ledger is not here, or no more.
+    Epoch(u32),
     /// Argon2id refused its parameters.
     Derivation(argon2::Error),
     /// The HSM did not do it.
@@ -141,6 +147,9 @@ impl fmt::Display for RootError {
                 "this store needs version {version} of the root; after a rotation that was cut off, give the passphrase \
                  or the shares of that version"
             ),
+            Self::Epoch(number) => {
+                write!(f, "the key of epoch {number} of the ledger is not here: it was destroyed by a roll")
+            }
             Self::Entropy(error) => error.fmt(f),
             Self::Derivation(error) => write!(f, "deriving the root key: {error}"),
             Self::Hsm(error) => error.fmt(f),
@@ -177,6 +186,7 @@ pub struct SoftRoot {
     keys: RwLock<Vec<Version>>,
     /// The root file; None for a root that has none.
     path: Option<PathBuf>,
+    epochs: EpochFile,
     entropy: Box<dyn Entropy>,
 }
 
@@ -200,6 +210,47 @@ impl Version {
     fn of_facts(number: u32, key: KeyBytes, facts: String) -> Result<Self, RootError> {
         Ok(Self { facts: Some(facts), ..Self::new(number, key)? })
     }
+
+    /// Mark, version, nonce, ciphertext, tag. What a version wraps are few keys, so a random nonce is safe.
+    fn wrap(&self, key: &KeyBytes, purpose: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, RootError> {
+        let mut wrapped = MARK.to_vec();
+        wrapped.extend_from_slice(&self.number.to_be_bytes());
+        let aad = [&wrapped, purpose].concat();
+        let mut nonce = [0; NONCE_BYTES];
+        entropy.fill(&mut nonce)?;
+        wrapped.extend_from_slice(&nonce);
+        let at = wrapped.len();
+        wrapped.extend_from_slice(key.expose());
+        let tag = self
+            .cipher
+            .encrypt_inout_detached(&Nonce::from(nonce), &aad, (&mut wrapped[at..]).into())
+            .map_err(|_| RootError::Wrong)?;
+        wrapped.extend_from_slice(&tag);
+        Ok(wrapped)
+    }
+
+    fn unwrap(&self, wrapped: &[u8], purpose: &[u8]) -> Result<KeyBytes, RootError> {
+        let at = if wrapped.len() == FIRST_BYTES { 0 } else { MARK.len() + 4 };
+        let (head, rest) = wrapped.split_at_checked(at).ok_or(RootError::Wrong)?;
+        let aad = [head, purpose].concat();
+        let (nonce, rest) = rest.split_at_checked(NONCE_BYTES).ok_or(RootError::Wrong)?;
+        let (cut, tag) = rest.len().checked_sub(TAG_BYTES).map(|at| rest.split_at(at)).ok_or(RootError::Wrong)?;
+        let nonce = Nonce::try_from(nonce).map_err(|_| RootError::Wrong)?;
+        let tag = Tag::try_from(tag).map_err(|_| RootError::Wrong)?;
+        KeyBytes::fill(cut.len(), |plain| {
+            plain.copy_from_slice(cut);
+            self.cipher.decrypt_inout_detached(&nonce, &aad, plain.into(), &tag).map_err(|_| RootError::Wrong)
+        })
+    }
+}
+
+/// The version that a key says it was wrapped with.
+fn version_of(wrapped: &[u8]) -> Option<u32> {
+    if wrapped.len() == FIRST_BYTES {
+        return Some(1);
+    }
+    let number = wrapped.strip_prefix(&MARK)?.get(..4)?;
+    number.try_into().ok().map(u32::from_be_bytes)
 }
 
 impl fmt::Debug for SoftRoot {
@@ -212,7 +263,12 @@ impl SoftRoot {
     /// A root from its 32 bytes.
     pub fn from_key(kind: &'static str, key: &KeyBytes, entropy: Box<dyn Entropy>) -> Result<Self, RootError> {
         let only = Version::new(1, KeyBytes::copy_from(key.expose()))?;
-        Ok(Self { kind, keys: RwLock::new(vec![only]), path: None, entropy })
+        Ok(Self::with(kind, vec![only], None, entropy))
+    }
+
+    fn with(kind: &'static str, keys: Vec<Version>, path: Option<&Path>, entropy: Box<dyn Entropy>) -> Self {
+        let epochs = EpochFile::of_root(path);
+        Self { kind, keys: RwLock::new(keys), path: path.map(Path::to_owned), epochs, entropy }
     }
 
     /// Makes a new root key in a file that only its owner can read. An existing file is not touched.
@@ -222,19 +278,27 @@ impl SoftRoot {
         write_new(path, &text)
     }
 
-    /// Writes a root of kind `file` from versions that were put by, whatever kind of root they were of. An existing file
-    /// is not touched.
+    /// Writes a root of kind `file` from versions that were put by, whatever kind of root they were of, and the keys of the
+    /// epochs that were put by with them. An existing file is not touched.
     ///
     /// # Errors
     /// `Wrong` if there is no version of a root among the keys.
-    pub fn recover_file(path: &Path, keys: Vec<Named>) -> Result<(), RootError> {
+    pub fn recover_file(path: &Path, keys: Vec<Named>, entropy: Box<dyn Entropy>) -> Result<(), RootError> {
+        let (epochs, keys): (Vec<_>, Vec<_>) = keys.into_iter().partition(|named| named.epoch_number().is_some());
         let versions = keys.into_iter().filter_map(|named| Some((named.root_version()?, named.key)));
         let mut versions = versions.map(|(number, key)| Version::new(number, key)).collect::<Result<Vec<_>, _>>()?;
         versions.sort_by_key(|version| version.number);
         if versions.is_empty() {
             return Err(RootError::Wrong);
         }
-        write_new(path, &file_text("file", &versions))
+        write_new(path, &file_text("file", &versions))?;
+        let root = Self::with("file", versions, Some(path), entropy);
+        let line = |named: Named| {
+            let number = named.epoch_number().unwrap_or_default();
+            Ok((number, root.wrap(&named.key, &epoch::purpose(number))?))
+        };
+        let lines = epochs.into_iter().map(line).collect::<Result<Vec<_>, RootError>>()?;
+        if lines.is_empty() { Ok(()) } else { root.epochs.put(&lines) }
     }
 
     /// Makes a root that a passphrase opens: the file holds salt and parameters, no key.
@@ -267,7 +331,7 @@ impl SoftRoot {
             let key = decode(key).filter(|key| key.len() == KEY_BYTES && rising).ok_or_else(fault)?;
             keys.push(Version::new(number, key)?);
         }
-        Ok(Self { kind: "file", keys: RwLock::new(keys), path: Some(path.into()), entropy })
+        Ok(Self::with("file", keys, Some(path), entropy))
     }
 
     /// Opens a root of kind `passphrase`: a line for each version, its number and how its key is derived; the first release
@@ -281,7 +345,7 @@ impl SoftRoot {
             let key = derive(&facts, passphrase)?.ok_or_else(fault)?;
             keys.push(Version::of_facts(number, key, facts)?);
         }
-        Ok(Self { kind: "passphrase", keys: RwLock::new(keys), path: Some(path.into()), entropy })
+        Ok(Self::with("passphrase", keys, Some(path), entropy))
     }
 
     /// A version of a root of kind `shares`, whose key was put together.
@@ -292,8 +356,7 @@ impl SoftRoot {
         facts: String,
         entropy: Box<dyn Entropy>,
     ) -> Result<Self, RootError> {
-        let keys = RwLock::new(vec![Version::of_facts(number, key, facts)?]);
-        Ok(Self { kind: "shares", keys, path: Some(path.into()), entropy })
+        Ok(Self::with("shares", vec![Version::of_facts(number, key, facts)?], Some(path), entropy))
     }
 
     /// The next version, and its shares.
@@ -366,40 +429,18 @@ impl Root for SoftRoot {
         self.kind
     }
 
-    /// Mark, version, nonce, ciphertext, tag. Namespace keys are few, so a random nonce is safe.
+    fn epochs(&self) -> &dyn Epochs {
+        self
+    }
+
     fn wrap(&self, key: &KeyBytes, purpose: &[u8]) -> Result<Vec<u8>, RootError> {
-        let keys = self.keys();
-        let version = keys.last().ok_or(RootError::Wrong)?;
-        let mut wrapped = MARK.to_vec();
-        wrapped.extend_from_slice(&version.number.to_be_bytes());
-        let aad = [&wrapped, purpose].concat();
-        let mut nonce = [0; NONCE_BYTES];
-        self.entropy.fill(&mut nonce)?;
-        wrapped.extend_from_slice(&nonce);
-        let at = wrapped.len();
-        wrapped.extend_from_slice(key.expose());
-        let tag = version
-            .cipher
-            .encrypt_inout_detached(&Nonce::from(nonce), &aad, (&mut wrapped[at..]).into())
-            .map_err(|_| RootError::Wrong)?;
-        wrapped.extend_from_slice(&tag);
-        Ok(wrapped)
+        self.keys().last().ok_or(RootError::Wrong)?.wrap(key, purpose, &*self.entropy)
     }
 
     fn unwrap(&self, wrapped: &[u8], purpose: &[u8]) -> Result<KeyBytes, RootError> {
         let number = self.version_of(wrapped).ok_or(RootError::Wrong)?;
         let keys = self.keys();
-        let version = keys.iter().find(|one| one.number == number).ok_or(RootError::Version(number))?;
-        let (head, rest) = wrapped.split_at(if wrapped.len() == FIRST_BYTES { 0 } else { MARK.len() + 4 });
-        let aad = [head, purpose].concat();
-        let (nonce, rest) = rest.split_at_checked(NONCE_BYTES).ok_or(RootError::Wrong)?;
-        let (cut, tag) = rest.len().checked_sub(TAG_BYTES).map(|at| rest.split_at(at)).ok_or(RootError::Wrong)?;
-        let nonce = Nonce::try_from(nonce).map_err(|_| RootError::Wrong)?;
-        let tag = Tag::try_from(tag).map_err(|_| RootError::Wrong)?;
-        KeyBytes::fill(cut.len(), |plain| {
-            plain.copy_from_slice(cut);
-            version.cipher.decrypt_inout_detached(&nonce, &aad, plain.into(), &tag).map_err(|_| RootError::Wrong)
-        })
+        keys.iter().find(|one| one.number == number).ok_or(RootError::Version(number))?.unwrap(wrapped, purpose)
     }
 
     fn version(&self) -> u32 {
@@ -407,11 +448,7 @@ impl Root for SoftRoot {
     }
 
     fn version_of(&self, wrapped: &[u8]) -> Option<u32> {
-        if wrapped.len() == FIRST_BYTES {
-            return Some(1);
-        }
-        let number = wrapped.strip_prefix(&MARK)?.get(..4)?;
-        number.try_into().ok().map(u32::from_be_bytes)
+        version_of(wrapped)
     }
 
     fn advance(&self, renewal: &Renewal) -> Result<Advanced, RootError> {
@@ -429,9 +466,9 @@ impl Root for SoftRoot {
 
     fn settle(&self, version: u32, _: Old) -> Result<(), RootError> {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        if !keys.iter().any(|one| one.number == version) {
-            return Err(RootError::Version(version));
-        }
+        let stays = keys.iter().find(|one| one.number == version).ok_or(RootError::Version(version))?;
+        // The keys of the epochs change over first: of the versions that go, nothing may be left that needs them.
+        self.wrap_epochs_with(stays, &keys)?;
         keys.retain(|one| one.number == version);
         if self.path.is_some() { self.write(&keys) } else { Ok(()) }
     }
@@ -439,6 +476,75 @@ impl Root for SoftRoot {
     fn versions(&self) -> Option<Vec<Named>> {
         let copy = |version: &Version| Named::root(version.number, KeyBytes::copy_from(version.key.expose()));
         Some(self.keys().iter().map(copy).collect())
+    }
+}
+
+impl Epochs for SoftRoot {
+    fn living(&self) -> Result<Vec<u32>, RootError> {
+        Ok(self.epochs.lines()?.iter().map(|(epoch, _)| *epoch).collect())
+    }
+
+    fn begin(&self) -> Result<u32, RootError> {
+        let mut lines = self.epochs.lines()?;
+        let next = lines.last().map_or(1, |(epoch, _)| epoch + 1);
+        let key = KeyBytes::fill(KEY_BYTES, |bytes| self.entropy.fill(bytes))?;
+        lines.push((next, self.wrap(&key, &epoch::purpose(next))?));
+        self.epochs.put(&lines)?;
+        Ok(next)
+    }
+
+    fn wrap_in(&self, epoch: u32, key: &KeyBytes, purpose: &[u8]) -> Result<Vec<u8>, RootError> {
+        self.epoch(epoch)?.wrap(key, purpose, &*self.entropy)
+    }
+
+    fn unwrap_in(&self, epoch: u32, wrapped: &[u8], purpose: &[u8]) -> Result<KeyBytes, RootError> {
+        let own = self.epoch(epoch)?;
+        if version_of(wrapped) != Some(epoch) {
+            return Err(RootError::Wrong);
+        }
+        own.unwrap(wrapped, purpose)
+    }
+
+    fn end_before(&self, epoch: u32) -> Result<(), RootError> {
+        let mut lines = self.epochs.lines()?;
+        if !lines.iter().any(|(number, _)| *number == epoch) {
+            return Err(RootError::Epoch(epoch));
+        }
+        let before = lines.len();
+        lines.retain(|(number, _)| *number >= epoch);
+        if lines.len() == before { self.epochs.bury() } else { self.epochs.put(&lines) }
+    }
+
+    fn keys(&self) -> Result<Option<Vec<Named>>, RootError> {
+        let open = |(number, wrapped): (u32, Vec<u8>)| {
+            Ok(Named::epoch(number, self.unwrap(&wrapped, &epoch::purpose(number))?))
+        };
+        self.epochs.lines()?.into_iter().map(open).collect::<Result<_, _>>().map(Some)
+    }
+}
+
+impl SoftRoot {
+    /// The key of an epoch, as what wraps.
+    fn epoch(&self, number: u32) -> Result<Version, RootError> {
+        let lines = self.epochs.lines()?;
+        let (_, wrapped) = lines.iter().find(|(one, _)| *one == number).ok_or(RootError::Epoch(number))?;
+        Version::new(number, self.unwrap(wrapped, &epoch::purpose(number))?)
+    }
+
+    /// Wraps the keys of the epochs with one version of the root, where another one did.
+    fn wrap_epochs_with(&self, version: &Version, open: &[Version]) -> Result<(), RootError> {
+        self.epochs.bury()?;
+        let mut lines = self.epochs.lines()?;
+        if lines.iter().all(|(_, wrapped)| version_of(wrapped) == Some(version.number)) {
+            return Ok(());
+        }
+        for (number, wrapped) in &mut lines {
+            let by = version_of(wrapped).ok_or(RootError::Wrong)?;
+            let by = open.iter().find(|one| one.number == by).ok_or(RootError::Version(by))?;
+            let purpose = epoch::purpose(*number);
+            *wrapped = version.wrap(&by.unwrap(wrapped, &purpose)?, &purpose, &*self.entropy)?;
+        }
+        self.epochs.put(&lines)
     }
 }
 
@@ -571,6 +677,60 @@ mod tests {
         assert!(again.unwrap(&first, b"n").is_err());
         assert!(again.unwrap(&second, b"n").is_ok());
         assert!(matches!(again.unwrap(&first, b"n"), Err(RootError::Version(1))));
+    }
+
+    #[test]
+    fn an_epoch_ends_and_what_it_wrapped_opens_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root.key");
+        SoftRoot::create_file(&path, &Fixed).unwrap();
+        let open = || SoftRoot::open_file(&path, Box::new(crate::crypto::random::SystemEntropy)).unwrap();
+        let root = open();
+        let epochs = root.epochs();
+        assert!(epochs.living().unwrap().is_empty());
+        let key = KeyBytes::copy_from(&[1; 32]);
+        assert!(matches!(epochs.wrap_in(1, &key, b"copy"), Err(RootError::Epoch(1))));
+        assert_eq!(epochs.begin().unwrap(), 1);
+        let first = epochs.wrap_in(1, &key, b"copy").unwrap();
+        assert_eq!(open().epochs().unwrap_in(1, &first, b"copy").unwrap().expose(), [1; 32]);
+        assert!(matches!(epochs.unwrap_in(1, &first, b"other"), Err(RootError::Wrong)));
+        assert_eq!(epochs.begin().unwrap(), 2);
+        assert_eq!(epochs.living().unwrap(), [1, 2], "the older one lives until it is ended");
+        assert!(epochs.unwrap_in(1, &first, b"copy").is_ok());
+        assert!(matches!(epochs.unwrap_in(2, &first, b"copy"), Err(RootError::Wrong)));
+        assert!(matches!(epochs.end_before(3), Err(RootError::Epoch(3))));
+        epochs.end_before(2).unwrap();
+        epochs.end_before(2).unwrap();
+        assert_eq!(open().epochs().living().unwrap(), [2]);
+        assert!(matches!(open().epochs().unwrap_in(1, &first, b"copy"), Err(RootError::Epoch(1))));
+        assert_eq!(epochs.begin().unwrap(), 3, "a number is not used again");
+    }
+
+    /// Cut off between the commit under the new version and the end of the old one, or before that commit: the keys of the
+    /// epochs open with whichever version stays.
+    #[test]
+    fn epochs_outlive_a_rotation_of_the_root() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root.key");
+        SoftRoot::create_file(&path, &Fixed).unwrap();
+        let open = || SoftRoot::open_file(&path, Box::new(crate::crypto::random::SystemEntropy)).unwrap();
+        let root = open();
+        root.epochs().begin().unwrap();
+        let key = KeyBytes::copy_from(&[1; 32]);
+        let wrapped = root.epochs().wrap_in(1, &key, b"copy").unwrap();
+        for stays in [2, 2, 3] {
+            root.advance(&Renewal::Key).unwrap();
+            // An epoch that began while there were two versions is under the newer one.
+            let last = root.epochs().begin().unwrap();
+            let newer = root.epochs().wrap_in(last, &key, b"copy").unwrap();
+            assert!(open().epochs().unwrap_in(1, &wrapped, b"copy").is_ok());
+            open().settle(stays, Old::Destroy).unwrap();
+            let again = open();
+            assert_eq!(again.version(), stays);
+            assert!(again.epochs().unwrap_in(1, &wrapped, b"copy").is_ok());
+            assert!(again.epochs().unwrap_in(last, &newer, b"copy").is_ok());
+            root.settle(stays, Old::Destroy).unwrap();
+        }
     }
 
     #[test]

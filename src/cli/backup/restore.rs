@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 
 use super::{Counted, Opening, RestoreArguments, facts, fail, open, private_key, rate, tell};
 use crate::backup::header::{Header, Key};
+use crate::backup::ledger::fill::fits;
+use crate::backup::ledger::{self, find};
 use crate::backup::restore::{Restored, Step, Wanted, restore as fill};
 use crate::backup::{Summary, read};
 use crate::cli::config::Config;
@@ -26,13 +28,15 @@ struct Opener {
     config: Config,
     root: Arc<dyn Root>,
     recovery: Option<RsaPrivateKey>,
+    /// The ledger copy that was named.
+    ledger: Option<PathBuf>,
 }
 
 impl Opener {
     fn new(opening: &Opening) -> Result<Self, Failure> {
         let config = opening.place.load()?;
         let recovery = opening.recovery_private_key.as_deref().map(private_key).transpose()?;
-        Ok(Self { root: open_root(&config)?.root, config, recovery })
+        Ok(Self { root: open_root(&config)?.root, config, recovery, ledger: opening.ledger.clone() })
     }
 
     fn key(&self) -> Key<'_> {
@@ -52,9 +56,28 @@ impl Opener {
         Ok((summary.map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?, from.bytes))
     }
 
+    /// The ledger copy that goes with a backup, read to its end; None for a backup that has the secrets itself.
+    fn ledger(&self, file: &Path, backup: &Summary) -> Result<Option<PathBuf>, Failure> {
+        if !backup.header.needs_ledger() {
+            return Ok(None);
+        }
+        let path = match &self.ledger {
+            Some(path) => path.clone(),
+            None => {
+                let directories = [files::directory_of(file), &self.config.backup.ledger_directory];
+                find::find(&directories, backup, &self.key()).map_err(fail)?
+            }
+        };
+        let named = |error| Failure::failed(format!("{}: {error}", path.display()));
+        fits(&find::header_of(&path).map_err(named)?, &backup.header, backup.end.at.last).map_err(named)?;
+        ledger::read(&mut open(&path)?, &self.key(), &mut |_, _| Ok(())).map_err(named)?;
+        Ok(Some(path))
+    }
+
     fn fill(
         &self,
         file: &Path,
+        ledger: Option<&Path>,
         options: EmbeddedOptions,
         newer: Option<Arc<dyn Store>>,
         witness: Option<PathBuf>,
@@ -62,11 +85,13 @@ impl Opener {
         let (header, _) = Header::read(&mut open(file)?).map_err(fail)?;
         let bar = bar("Writing", header.pieces);
         let mut from = open(file)?;
+        let mut ledger = ledger.map(open).transpose()?;
         let mut progress = |step, at| show(&bar, step, at);
         let wanted = Wanted {
             options,
             now_micros: (OffsetDateTime::now_utc().unix_timestamp_nanos() / 1000) as i64,
             entropy: Arc::from(entropy()),
+            ledger: ledger.as_mut().map(|ledger| ledger as &mut dyn std::io::Read),
             newer,
             witness,
             progress: &mut progress,
@@ -89,9 +114,14 @@ fn show(bar: &ProgressBar, step: Step, at: u64) {
 /// `keyhaven backup verify`.
 pub fn verify(file: &Path, opening: &Opening) -> Result<(), Failure> {
     let begun = Instant::now();
-    let (summary, bytes) = Opener::new(opening)?.read(file)?;
-    let report = report(&summary, bytes, begun);
-    tell(opening.json, &format!("{} is whole, and the root opens it. {}", file.display(), words(&summary)), &report);
+    let opener = Opener::new(opening)?;
+    let (summary, bytes) = opener.read(file)?;
+    let ledger = opener.ledger(file, &summary)?;
+    let mut report = report(&summary, bytes, begun);
+    report["ledger"] = json!(ledger);
+    let words =
+        format!("{} is whole, and the root opens it. {} {}", file.display(), words(&summary), with(ledger.as_deref()));
+    tell(opening.json, &words, &report);
     Ok(())
 }
 
@@ -99,17 +129,21 @@ pub fn verify(file: &Path, opening: &Opening) -> Result<(), Failure> {
 pub fn drill(file: &Path, scratch: Option<&Path>, opening: &Opening) -> Result<(), Failure> {
     let begun = Instant::now();
     let opener = Opener::new(opening)?;
+    let (summary, _) = opener.read(file)?;
+    let ledger = opener.ledger(file, &summary)?;
     let scratch = Scratch::new(scratch)?;
     let options = EmbeddedOptions { ballast_bytes: 0, free_bytes_min: 0, ..EmbeddedOptions::new(&scratch.0) };
-    let restored = opener.fill(file, options, None, None)?;
+    let restored = opener.fill(file, ledger.as_deref(), options, None, None)?;
     let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     let mut report = report(&restored.summary, bytes, begun);
     add(&mut report, &restored);
+    report["ledger"] = json!(ledger);
     let words = format!(
-        "{} was restored and every object opened: {}. {} The temporary store is removed. {} bytes in {:.1} s ({} MB/s).",
+        "{} was restored and every object opened: {}. {} {} The temporary store is removed. {} bytes in {:.1} s ({} MB/s).",
         file.display(),
         contents(&restored),
         words(&restored.summary),
+        with(ledger.as_deref()),
         bytes,
         begun.elapsed().as_secs_f64(),
         rate(bytes, begun.elapsed().as_secs_f64()),
@@ -138,25 +172,52 @@ pub fn restore(arguments: &RestoreArguments) -> Result<(), Failure> {
     };
     // All of it is read before anything is written: a damaged backup leaves the directory as it was.
     let (summary, bytes) = opener.read(&arguments.from)?;
+    let ledger = opener.ledger(&arguments.from, &summary)?;
     if arguments.dry_run {
         let mut report = report(&summary, bytes, begun);
         report["dry_run"] = json!(true);
-        let words = format!("{dir} can take the backup; nothing was written. {}", words(&summary));
+        report["ledger"] = json!(ledger);
+        let with = with(ledger.as_deref());
+        let words = format!("{dir} can take the backup; nothing was written. {} {with}", words(&summary));
         tell(arguments.opening.json, &words, &report);
         return Ok(());
     }
-    let restored = opener.fill(&arguments.from, options, newer, Some(opener.config.store.witness.clone()))?;
+    let witness = Some(opener.config.store.witness.clone());
+    let restored = opener.fill(&arguments.from, ledger.as_deref(), options, newer, witness)?;
     let mut report = report(&restored.summary, bytes, begun);
     add(&mut report, &restored);
-    let later = match (&arguments.destroyed_in, restored.kept_destroyed) {
-        (None, _) => "Objects that were destroyed after that are alive again: destroy them anew, or restore with \
-                      --destroyed-in."
-            .to_owned(),
-        (Some(_), kept) => format!("{kept} objects that were destroyed after that are destroyed here too."),
+    report["ledger"] = json!(ledger);
+    let mut later = match &restored.ledger {
+        Some(copied) => format!(
+            "{} objects are destroyed because their secret is not in it. What was destroyed after it was begun, at {}, is \
+             alive again.",
+            restored.not_in_ledger, copied.header.created
+        ),
+        None => {
+            "This backup is of an older format and has the secrets itself: objects that were destroyed after it are \
+                 alive again. Destroy them anew, or restore with --destroyed-in."
+                .to_owned()
+        }
     };
-    let words = format!("{dir} is restored: {}. {} {later}", contents(&restored), words(&restored.summary));
+    if arguments.destroyed_in.is_some() {
+        later = format!("{} objects that were destroyed after that are destroyed here too.", restored.kept_destroyed);
+    }
+    if !restored.as_recorded {
+        later
+            .push_str(" The store that was backed up was damaged: it held something else than its commit record says.");
+    }
+    let with = with(ledger.as_deref());
+    let words = format!("{dir} is restored: {}. {} {with} {later}", contents(&restored), words(&restored.summary));
     tell(arguments.opening.json, &words, &report);
     Ok(())
+}
+
+/// Where the secrets come from.
+fn with(ledger: Option<&Path>) -> String {
+    match ledger {
+        Some(path) => format!("The secrets come from ledger copy {}.", path.display()),
+        None => "It is of an older format and has the secrets itself.".into(),
+    }
 }
 
 fn words(summary: &Summary) -> String {
@@ -179,6 +240,7 @@ fn report(summary: &Summary, bytes: u64, begun: Instant) -> Json {
     let mut report = facts(&summary.header.id, &summary.header.created, bytes, begun.elapsed().as_secs_f64());
     report["commit"] = json!(summary.end.at.last.0);
     report["rows"] = json!(summary.end.rows);
+    report["format"] = json!(summary.header.format);
     report["root"] = json!(summary.header.root);
     report["recovery_key"] = json!(summary.header.recovery.as_ref().map(|recovery| &recovery.recipient));
     report
@@ -191,6 +253,8 @@ fn add(report: &mut Json, restored: &Restored) {
     report["in_hsm"] = json!(contents.in_hsm);
     report["materials"] = json!(contents.materials);
     report["kept_destroyed"] = json!(restored.kept_destroyed);
+    report["not_in_ledger"] = json!(restored.not_in_ledger);
+    report["as_recorded"] = json!(restored.as_recorded);
     report["audit_entries"] = json!(contents.audit_entries);
     report["audit_head"] = json!(contents.audit_head);
 }

@@ -16,6 +16,8 @@ pub enum Part {
     Canary,
     /// A version of the root key.
     Root(u32),
+    /// The key of an epoch of the ledger.
+    Epoch(u32),
     /// The key of an object, by the object's own 16 bytes.
     Resident([u8; 16]),
 }
@@ -33,6 +35,10 @@ impl KeyId {
             Part::Root(version) => {
                 bytes.push(b'R');
                 bytes.extend_from_slice(&version.to_be_bytes());
+            }
+            Part::Epoch(number) => {
+                bytes.push(b'E');
+                bytes.extend_from_slice(&number.to_be_bytes());
             }
             Part::Resident(own) => {
                 bytes.push(b'K');
@@ -58,6 +64,7 @@ impl KeyId {
         match rest.split_first()? {
             (b'C', []) => Some(Part::Canary),
             (b'R', version) => version.try_into().ok().map(|version| Part::Root(u32::from_be_bytes(version))),
+            (b'E', number) => number.try_into().ok().map(|number| Part::Epoch(u32::from_be_bytes(number))),
             (b'K', own) => own.try_into().ok().map(Part::Resident),
             _ => None,
         }
@@ -83,7 +90,7 @@ mod tests {
     #[test]
     fn an_identifier_says_what_it_is_and_whose() {
         let (mine, other) = ([1; 8], [2; 8]);
-        for part in [Part::Canary, Part::Root(7), Part::Resident([9; 16])] {
+        for part in [Part::Canary, Part::Root(7), Part::Epoch(7), Part::Resident([9; 16])] {
             let id = KeyId::new(&mine, part);
             assert_eq!(id.part(&mine), Some(part));
             assert_eq!(id.part(&other), None);

@@ -1,5 +1,6 @@
 //! The root key in the token: AES-256, sensitive, not extractable, one key for each version. (On a token without AES it
-//! is an RSA pair.) A small file without secrets says which server's keys they are.
+//! is an RSA pair.) A small file without secrets says which server's keys they are. The keys of the ledger's epochs are keys
+//! of the same kind, and wrap in the same way.
 //!
 //! A wrapped key is: `H`, format, method of wrapping, version of the root, length, a random transport key as the token
 //! wrapped it, then nonce, ciphertext and tag of the key under the transport key. The outer half is the same for every
@@ -21,6 +22,8 @@ use super::keyid::{Instance, KeyId, Part};
 use super::token::{ClassKey, Desk};
 use super::wrap::{self, WrapMethod};
 use crate::base::{Entropy, KeyBytes};
+use crate::vault::epoch::Epochs;
+use crate::vault::escrow::Named;
 use crate::vault::root::{Advanced, MAGIC, Old, Renewal, Root, RootError, read, replace, write_new};
 
 const FORMAT: [u8; 2] = [b'H', 1];
@@ -106,7 +109,7 @@ impl Pkcs11Root {
         let mut instance = Instance::default();
         entropy.fill(&mut instance)?;
         let canary = hsm.make_canary(instance)?;
-        make(hsm, &canary, 1)?;
+        make(hsm, &canary, Part::Root(1))?;
         write_new(path, &RootFile { canary, version: 1 }.text())
     }
 
@@ -135,9 +138,12 @@ impl Pkcs11Root {
         Ok(())
     }
 
-    fn id(&self, version: u32) -> KeyId {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        KeyId::new(&file.canary.instance, Part::Root(version))
+    fn canary(&self) -> Canary {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).canary.clone()
+    }
+
+    fn id(&self, part: Part) -> KeyId {
+        KeyId::new(&self.canary().instance, part)
     }
 
     /// The method for a version of the root: the first that passes a round trip.
@@ -148,7 +154,7 @@ impl Pkcs11Root {
         }
         let mut random = [0; KEY_BYTES];
         self.entropy.fill(&mut random)?;
-        let id = self.id(version);
+        let id = self.id(Part::Root(version));
         let method = self.hsm.long("trying methods of wrapping", move |desk| wrap::probe(desk, &id, &random))?;
         tracing::info!(?method, version, "the root key of the HSM wraps");
         *known = Some((version, method));
@@ -156,31 +162,41 @@ impl Pkcs11Root {
     }
 }
 
-fn make(hsm: &Hsm, canary: &Canary, version: u32) -> Result<(), HsmError> {
-    let id = KeyId::new(&canary.instance, Part::Root(version));
+/// Makes the key of the root or of an epoch.
+fn make(hsm: &Hsm, canary: &Canary, part: Part) -> Result<(), HsmError> {
+    let id = KeyId::new(&canary.instance, part);
     let kind = canary.kind;
-    hsm.long("making the root key", move |desk| {
-        let label = format!("keyhaven root {version}");
-        match kind {
-            CanaryKind::Aes if desk.key_if_any(ClassKey::Secret, &id)?.is_none() => {
-                wrap::make_aes(desk, &id, &label).map(drop)
-            }
-            CanaryKind::Rsa if desk.key_if_any(ClassKey::Private, &id)?.is_none() => wrap::make_rsa(desk, &id, &label),
-            // An unfinished run made it.
-            _ => Ok(()),
+    let (what, label) = match part {
+        Part::Epoch(number) => ("making the key of an epoch", format!("keyhaven epoch {number}")),
+        Part::Root(version) => ("making the root key", format!("keyhaven root {version}")),
+        Part::Canary | Part::Resident(_) => ("making a key", format!("keyhaven {id}")),
+    };
+    hsm.long(what, move |desk| match kind {
+        CanaryKind::Aes if desk.key_if_any(ClassKey::Secret, &id)?.is_none() => {
+            wrap::make_aes(desk, &id, &label).map(drop)
         }
+        CanaryKind::Rsa if desk.key_if_any(ClassKey::Private, &id)?.is_none() => wrap::make_rsa(desk, &id, &label),
+        // An unfinished run made it.
+        _ => Ok(()),
     })
 }
 
-impl Root for Pkcs11Root {
-    fn kind(&self) -> &'static str {
-        "pkcs11"
+/// Destroys every object of a key.
+fn destroy(desk: &Desk<'_>, id: &KeyId) -> Result<(), Fault> {
+    for class in ClassKey::ALL {
+        let Some(handle) = desk.key_if_any(class, id)? else { continue };
+        desk.forget(class, id);
+        desk.call(Call::Destroy, |session| session.destroy_object(handle))?;
     }
+    Ok(())
+}
 
-    fn wrap(&self, key: &KeyBytes, purpose: &[u8]) -> Result<Vec<u8>, RootError> {
-        let version = self.version.load(SeqCst);
-        let method = self.probed(version)?;
-        let id = self.id(version);
+impl Pkcs11Root {
+    /// Wraps with a key of the token; `number` is which one of its kind, and stands in the result. The keys of one token
+    /// and kind all wrap as the root key was found to.
+    fn wrap_with(&self, part: Part, number: u32, key: &KeyBytes, purpose: &[u8]) -> Result<Vec<u8>, RootError> {
+        let method = self.probed(self.version.load(SeqCst))?;
+        let id = self.id(part);
         let mut transport = KeyBytes::fill(KEY_BYTES, |bytes| self.entropy.fill(bytes))?;
         transport = self.mixed(transport)?;
         let cipher = Aes256Gcm::new_from_slice(transport.expose()).map_err(|_| RootError::Wrong)?;
@@ -191,7 +207,7 @@ impl Root for Pkcs11Root {
             self.hsm.call("wrapping with the root key", move |desk| wrap::wrap(desk, method, &id, &transport, iv))?;
         let mut wrapped = FORMAT.to_vec();
         wrapped.push(method as u8);
-        wrapped.extend_from_slice(&version.to_be_bytes());
+        wrapped.extend_from_slice(&number.to_be_bytes());
         wrapped.extend_from_slice(&u16::try_from(carried.len()).map_err(|_| RootError::Wrong)?.to_be_bytes());
         wrapped.extend_from_slice(&carried);
         let aad = [&wrapped, purpose].concat();
@@ -205,9 +221,8 @@ impl Root for Pkcs11Root {
         Ok(wrapped)
     }
 
-    fn unwrap(&self, wrapped: &[u8], purpose: &[u8]) -> Result<KeyBytes, RootError> {
-        let opened = Wrapped::read(wrapped).ok_or(RootError::Wrong)?;
-        let (method, id, carried) = (opened.method, self.id(opened.version), opened.carried.to_vec());
+    fn unwrap_with(&self, part: Part, opened: &Wrapped<'_>, purpose: &[u8]) -> Result<KeyBytes, RootError> {
+        let (method, id, carried) = (opened.method, self.id(part), opened.carried.to_vec());
         let transport = self.hsm.call("unwrapping with the root key", move |desk| {
             wrap::unwrap(desk, method, &id, &carried).map_err(altered)
         });
@@ -223,6 +238,26 @@ impl Root for Pkcs11Root {
             plain.copy_from_slice(opened.cut);
             cipher.decrypt_inout_detached(&nonce, &aad, plain.into(), &tag).map_err(|_| RootError::Wrong)
         })
+    }
+}
+
+impl Root for Pkcs11Root {
+    fn kind(&self) -> &'static str {
+        "pkcs11"
+    }
+
+    fn epochs(&self) -> &dyn Epochs {
+        self
+    }
+
+    fn wrap(&self, key: &KeyBytes, purpose: &[u8]) -> Result<Vec<u8>, RootError> {
+        let version = self.version.load(SeqCst);
+        self.wrap_with(Part::Root(version), version, key, purpose)
+    }
+
+    fn unwrap(&self, wrapped: &[u8], purpose: &[u8]) -> Result<KeyBytes, RootError> {
+        let opened = Wrapped::read(wrapped).ok_or(RootError::Wrong)?;
+        self.unwrap_with(Part::Root(opened.version), &opened, purpose)
     }
 
     fn mixed(&self, key: KeyBytes) -> Result<KeyBytes, RootError> {
@@ -258,7 +293,7 @@ impl Root for Pkcs11Root {
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let next = RootFile { version: file.version + 1, canary: file.canary.clone() };
-        make(&self.hsm, &next.canary, next.version)?;
+        make(&self.hsm, &next.canary, Part::Root(next.version))?;
         self.say(&mut file, next)?;
         Ok(Advanced { version: file.version, shares: Vec::new() })
     }
@@ -275,19 +310,74 @@ impl Root for Pkcs11Root {
         Ok(self.hsm.long("putting old root keys out of use", move |desk| {
             for number in 1..version {
                 let id = KeyId::new(&instance, Part::Root(number));
+                if old == Old::Destroy {
+                    destroy(desk, &id)?;
+                    continue;
+                }
                 for class in ClassKey::ALL {
-                    let Some(handle) = desk.key_if_any(class, &id)? else { continue };
-                    match old {
-                        Old::Destroy => {
-                            desk.forget(class, &id);
-                            desk.call(Call::Destroy, |session| session.destroy_object(handle))?;
-                        }
-                        Old::Deactivate => deactivate(desk, handle),
+                    if let Some(handle) = desk.key_if_any(class, &id)? {
+                        deactivate(desk, handle);
                     }
                 }
             }
             Ok(())
         })?)
+    }
+}
+
+impl Epochs for Pkcs11Root {
+    fn living(&self) -> Result<Vec<u32>, RootError> {
+        let Canary { instance, kind, .. } = self.canary();
+        let class = match kind {
+            CanaryKind::Aes => ClassKey::Secret,
+            CanaryKind::Rsa => ClassKey::Private,
+        };
+        let ids = self.hsm.long("listing the keys of epochs", move |desk| desk.all(class))?;
+        let mut epochs: Vec<u32> = ids
+            .iter()
+            .filter_map(|id| match id.part(&instance) {
+                Some(Part::Epoch(number)) => Some(number),
+                _ => None,
+            })
+            .collect();
+        epochs.sort_unstable();
+        epochs.dedup();
+        Ok(epochs)
+    }
+
+    fn begin(&self) -> Result<u32, RootError> {
+        let next = self.living()?.last().map_or(1, |epoch| epoch + 1);
+        make(&self.hsm, &self.canary(), Part::Epoch(next))?;
+        Ok(next)
+    }
+
+    fn wrap_in(&self, epoch: u32, key: &KeyBytes, purpose: &[u8]) -> Result<Vec<u8>, RootError> {
+        self.wrap_with(Part::Epoch(epoch), epoch, key, purpose)
+    }
+
+    fn unwrap_in(&self, epoch: u32, wrapped: &[u8], purpose: &[u8]) -> Result<KeyBytes, RootError> {
+        let opened = Wrapped::read(wrapped).filter(|opened| opened.version == epoch).ok_or(RootError::Wrong)?;
+        // A token that is away is told apart from a key that is gone.
+        if !self.living()?.contains(&epoch) {
+            return Err(RootError::Epoch(epoch));
+        }
+        self.unwrap_with(Part::Epoch(epoch), &opened, purpose)
+    }
+
+    fn end_before(&self, epoch: u32) -> Result<(), RootError> {
+        let living = self.living()?;
+        if !living.contains(&epoch) {
+            return Err(RootError::Epoch(epoch));
+        }
+        let ended: Vec<KeyId> =
+            living.iter().filter(|number| **number < epoch).map(|number| self.id(Part::Epoch(*number))).collect();
+        Ok(self
+            .hsm
+            .long("destroying the keys of epochs", move |desk| ended.iter().try_for_each(|id| destroy(desk, id)))?)
+    }
+
+    fn keys(&self) -> Result<Option<Vec<Named>>, RootError> {
+        Ok(None)
     }
 }
 

@@ -221,6 +221,34 @@ fn a_root_in_the_token_wraps_rotates_and_retires() {
 }
 
 #[test]
+fn the_epochs_of_the_ledger_are_keys_of_the_token() {
+    in_token("vault::pkcs11::tests::the_epochs_of_the_ledger_are_keys_of_the_token", |bench| {
+        let key = KeyBytes::copy_from(&[1; 32]);
+        let root = bench.root();
+        let epochs = root.epochs();
+        assert!(epochs.living().unwrap().is_empty());
+        assert_eq!((epochs.begin().unwrap(), epochs.begin().unwrap()), (1, 2));
+        let (first, second) = (epochs.wrap_in(1, &key, b"n").unwrap(), epochs.wrap_in(2, &key, b"n").unwrap());
+        assert!(matches!(epochs.unwrap_in(2, &first, b"n"), Err(RootError::Wrong)));
+        assert!(matches!(epochs.unwrap_in(1, &first, b"m"), Err(RootError::Wrong)));
+        assert!(root.unwrap(&first, b"n").is_err(), "the root is another key");
+        assert!(epochs.keys().unwrap().is_none());
+        // A rotation of the root is nothing to them.
+        root.advance(&Renewal::Key).unwrap();
+        root.settle(2, Old::Destroy).unwrap();
+        assert_eq!(epochs.unwrap_in(1, &first, b"n").unwrap().expose(), key.expose());
+        epochs.end_before(2).unwrap();
+        drop(root);
+        let root = bench.root();
+        let epochs = root.epochs();
+        assert_eq!(epochs.living().unwrap(), [2]);
+        assert!(matches!(epochs.unwrap_in(1, &first, b"n"), Err(RootError::Epoch(1))));
+        assert_eq!(epochs.unwrap_in(2, &second, b"n").unwrap().expose(), key.expose());
+        assert_eq!(epochs.begin().unwrap(), 3);
+    });
+}
+
+#[test]
 fn a_token_is_a_vault() {
     in_token("vault::pkcs11::tests::a_token_is_a_vault", |bench| {
         let hsm = Arc::new(bench.with_canary());

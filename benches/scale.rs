@@ -24,12 +24,11 @@ use keyhaven::gate::policy::Ownership;
 use keyhaven::gate::{Core, Outcome, Parts};
 use keyhaven::model::right::Caller;
 use keyhaven::ops::Settings;
+use keyhaven::registry::Version;
 use keyhaven::serve::SystemClock;
 use keyhaven::store::{Sled, SledOptions};
 use keyhaven::vault::NoVault;
 use keyhaven::vault::root::SoftRoot;
-
-use messages::Version;
 
 /// Objects made before the disk is waited for.
 const TOGETHER: usize = 256;
@@ -110,7 +109,7 @@ fn open(data: &Path, ids: &Path) {
     let ids = fs::read_to_string(ids).unwrap();
     let mut reads = 0;
     for id in ids.lines() {
-        handle(&core, &peer, &messages::get(Version::parse("2.1"), id), &mut reply);
+        handle(&core, &peer, &messages::get(Version::V2_1, id), &mut reply);
         messages::identifier(&reply);
         reads += 1;
         if reads % TOGETHER == 0 {
@@ -125,7 +124,7 @@ fn load(data: &Path, ids: &Path, objects: usize) {
     let mut reply = Buffer::default();
     let mut kept = String::new();
     for made in 0..objects {
-        handle(&core, &peer, &messages::create(Version::parse("2.1"), Some(&format!("object-{made}"))), &mut reply);
+        handle(&core, &peer, &messages::create(Version::V2_1, Some(&format!("object-{made}"))), &mut reply);
         if made % READ_EVERY == 0 {
             kept += &messages::identifier(&reply);
             kept.push('\n');

@@ -25,12 +25,11 @@ use keyhaven::gate::policy::Ownership;
 use keyhaven::gate::{Core, Outcome, Parts};
 use keyhaven::model::right::Caller;
 use keyhaven::ops::Settings;
+use keyhaven::registry::Version;
 use keyhaven::serve::SystemClock;
 use keyhaven::store::{Embedded, EmbeddedOptions, EngineKind};
 use keyhaven::vault::NoVault;
 use keyhaven::vault::root::SoftRoot;
-
-use keyhaven::registry::Version;
 
 /// Objects made before the disk is waited for.
 const TOGETHER: usize = 256;

@@ -10,6 +10,7 @@ use crate::base::{Buffer, Clock, Date, KeyBytes, Limits, Pin};
 use crate::crypto::random::SystemEntropy;
 use crate::model::right::Caller;
 use crate::ops::Settings;
+use crate::proto::message;
 use crate::proto::wire::Write;
 use crate::registry::{
     CryptographicAlgorithm, CryptographicUsageMask, ItemType, KeyFormatType, ObjectType, Operation, ResultReason, Tag,
@@ -50,8 +51,7 @@ pub(crate) struct TestServer {
 /// An answer.
 pub(crate) struct Answer(Buffer);
 
-/// One item of a batch: the operation, and what fills its payload.
-pub(crate) type Ask<'a> = (Operation, &'a dyn Fn(&mut Writer));
+pub(crate) use message::Asked as Ask;
 
 impl TestServer {
     /// A new, empty server.
@@ -101,31 +101,10 @@ impl TestServer {
 
     /// Sends a batch of `caller`; None if it has to be sent again to a thread that may block.
     pub(crate) fn batch(&self, caller: &str, version: Version, items: &[Ask<'_>], may_block: bool) -> Option<Answer> {
-        let mut out = Writer::default();
-        out.structure(Tag::RequestMessage, |out| {
-            out.structure(Tag::RequestHeader, |out| {
-                let (major, minor) = version.numbers();
-                out.structure(Tag::ProtocolVersion, |out| {
-                    out.integer(Tag::ProtocolVersionMajor, major);
-                    out.integer(Tag::ProtocolVersionMinor, minor);
-                });
-                if Tag::BatchCount.known_in(version) {
-                    out.integer(Tag::BatchCount, items.len() as i32);
-                }
-            });
-            for (at, (operation, payload)) in items.iter().enumerate() {
-                out.structure(Tag::BatchItem, |out| {
-                    operation.write(Tag::Operation, out, version);
-                    if items.len() > 1 && Tag::UniqueBatchItemID.known_in(version) {
-                        out.byte_string(Tag::UniqueBatchItemID, &[at as u8]);
-                    }
-                    out.structure(Tag::RequestPayload, payload);
-                });
-            }
-        });
+        let request = message::batch(version, |_| {}, items);
         let peer = Peer::new("127.0.0.1".into(), Caller::named(caller));
         let mut reply = Buffer::default();
-        match self.core.handle(out.written(), &peer, may_block, &mut reply) {
+        match self.core.handle(&request, &peer, may_block, &mut reply) {
             Outcome::Reply(_) => Some(Answer(reply)),
             Outcome::WouldBlock => None,
         }

@@ -302,6 +302,29 @@ pub fn request(
     operation: Operation,
     payload: impl FnOnce(&mut Writer),
 ) -> Buffer {
+    message(version, credential, 1, |out| asked(version, operation, None, payload, out))
+}
+
+/// An operation, and what writes its payload.
+pub type Asked<'a> = (Operation, &'a dyn Fn(&mut Writer));
+
+/// The same with several operations. The Unique Batch Item ID, which several need, is
+/// the place of the item, one byte.
+pub fn batch(version: Version, credential: impl FnOnce(&mut Writer), items: &[Asked<'_>]) -> Buffer {
+    let several = items.len() > 1 && Tag::UniqueBatchItemID.known_in(version);
+    message(version, credential, items.len(), |out| {
+        for (at, (operation, payload)) in items.iter().enumerate() {
+            asked(version, *operation, several.then_some(at as u8), payload, out);
+        }
+    })
+}
+
+fn message(
+    version: Version,
+    credential: impl FnOnce(&mut Writer),
+    count: usize,
+    items: impl FnOnce(&mut Writer),
+) -> Buffer {
     let mut out = Writer::default();
     out.structure(Tag::RequestMessage, |out| {
         out.structure(Tag::RequestHeader, |out| {
@@ -309,15 +332,28 @@ pub fn request(
             credential(out);
             // 3.0 has none.
             if Tag::BatchCount.known_in(version) {
-                out.integer(Tag::BatchCount, 1);
+                out.integer(Tag::BatchCount, count as i32);
             }
         });
-        out.structure(Tag::BatchItem, |out| {
-            operation.write(Tag::Operation, out, version);
-            out.structure(Tag::RequestPayload, payload);
-        });
+        items(out);
     });
     out.finish()
+}
+
+fn asked(
+    version: Version,
+    operation: Operation,
+    place: Option<u8>,
+    payload: impl FnOnce(&mut Writer),
+    out: &mut Writer,
+) {
+    out.structure(Tag::BatchItem, |out| {
+        operation.write(Tag::Operation, out, version);
+        if let Some(place) = place {
+            out.byte_string(Tag::UniqueBatchItemID, &[place]);
+        }
+        out.structure(Tag::RequestPayload, payload);
+    });
 }
 
 fn protocol_version(version: Version, out: &mut Writer) {

@@ -56,7 +56,7 @@ use crate::model::right::{Caller, Policy};
 use crate::ops::reprovision::{NoProvisioner, Provisioner, is_replaced};
 use crate::ops::session::Session;
 use crate::ops::streams::{Open, Streams};
-use crate::ops::{Cx, Services, Settings};
+use crate::ops::{Cx, ParsedKeys, Services, Settings};
 use crate::proto::message::{BatchItem, Refused, Request, ResponseHead, ResponseHeader};
 use crate::registry::{Operation, ResultReason, ResultStatus, Tag, Version};
 use crate::store::{Commit, CommitError, Sequence, Store};
@@ -212,6 +212,7 @@ impl Core {
                 settings: parts.settings,
                 streams: Streams::default(),
                 provisioner: Arc::new(NoProvisioner),
+                parsed: ParsedKeys::default(),
             },
             identity: parts.identity,
             clock: parts.clock,
@@ -498,6 +499,7 @@ impl Core {
         let seen = attempt.transaction.seen;
         let erases = attempt.transaction.erases_resident();
         let made = attempt.made();
+        let gone: Vec<Box<str>> = attempt.transaction.changed_bodies().map(Into::into).collect();
         let committed = self.services.keep.commit(attempt.transaction, journal);
         // Whether anything else failed before or after it was written is not known here; the sweep will know.
         let committed = committed.inspect_err(|error| {
@@ -505,6 +507,7 @@ impl Core {
                 self.erase_made(&made)
             }
         })?;
+        gone.iter().for_each(|id| self.services.parsed.forget(id));
         attempt.streams.settle();
         if erases {
             self.erase_pending(committed);

@@ -489,3 +489,71 @@ fn signatures_whole_and_in_parts() {
         }
     }
 }
+
+/// It is parsed once, and is that of the material that the object has; when the object has none, nobody holds it.
+#[test]
+fn a_parsed_private_key_goes_with_its_material() {
+    use crate::base::Date;
+    use crate::crypto::formats::{Encoded, encode_private, encode_public};
+    use crate::crypto::keys::{KeySpec, PrivateKey};
+    use crate::crypto::rsa::SoftwareRsa;
+    use crate::registry::RevocationReasonCode;
+    let server = TestServer::new();
+    let version = Version::V2_1;
+    let bytes = |encoded| match encoded {
+        Encoded::Bytes(bytes) => bytes.expose().to_vec(),
+        Encoded::Structure(_) => panic!("not bytes"),
+    };
+    let [(first, first_public), (second, second_public)] = [(); 2].map(|()| {
+        let software = SoftwareRsa::Refuse;
+        let pair =
+            PrivateKey::generate(&KeySpec { algorithm: Algorithm::EC, length: Some(256), curve: None, software });
+        let pair = pair.unwrap();
+        let public = bytes(encode_public(&pair.public(), KeyFormatType::X_509, None).unwrap());
+        let public = server.key(ObjectType::PublicKey, Algorithm::EC, KeyFormatType::X_509, &public, |_| {});
+        (bytes(encode_private(&pair, KeyFormatType::PKCS_8).unwrap()), public)
+    });
+    let id = server.key(ObjectType::PrivateKey, Algorithm::EC, KeyFormatType::PKCS_8, &first, |_| {});
+    let held = || server.core().services.parsed.count();
+    let signs_for = |public: &str| {
+        let signed = Ask { id: &id, data: Some(b"data"), ..Ask::default() }.send(&server, version, Operation::Sign);
+        let verified = server.ask(version, Operation::SignatureVerify, |out| {
+            Ask { id: public, data: Some(b"data"), ..Ask::default() }.write(out, version);
+            out.byte_string(Tag::SignatureData, signed.bytes(0, Tag::SignatureData).unwrap());
+        });
+        verified.field(0, Tag::ValidityIndicator).and_then(|item| item.enumeration())
+            == Some(ValidityIndicator::Valid.0)
+    };
+    assert_eq!(held(), 0);
+    assert!(signs_for(&first_public) && signs_for(&first_public) && !signs_for(&second_public));
+    assert_eq!(held(), 1);
+    let imported = server.ask(version, Operation::Import, |out| {
+        out.text(Tag::UniqueIdentifier, &id);
+        out.enumeration(Tag::ObjectType, ObjectType::PrivateKey.0);
+        out.boolean(Tag::ReplaceExisting, true);
+        out.structure(Tag::Attributes, |out| {
+            out.integer(Tag::CryptographicUsageMask, 0xF_FFFF);
+            out.date_time(Tag::ActivationDate, Date(1));
+        });
+        out.structure(Tag::PrivateKey, |out| {
+            out.structure(Tag::KeyBlock, |out| {
+                out.enumeration(Tag::KeyFormatType, KeyFormatType::PKCS_8.0);
+                out.structure(Tag::KeyValue, |out| out.byte_string(Tag::KeyMaterial, &second));
+                out.enumeration(Tag::CryptographicAlgorithm, Algorithm::EC.0);
+                out.integer(Tag::CryptographicLength, 256);
+            });
+        });
+    });
+    assert_eq!((imported.reason(0), held()), (None, 0), "{}", imported.message(0));
+    assert!(signs_for(&second_public) && !signs_for(&first_public));
+    assert_eq!(held(), 1);
+    let revoked = server.ask(version, Operation::Revoke, |out| {
+        out.text(Tag::UniqueIdentifier, &id);
+        out.structure(Tag::RevocationReason, |out| {
+            out.enumeration(Tag::RevocationReasonCode, RevocationReasonCode::KeyCompromise.0);
+        });
+    });
+    assert_eq!((revoked.reason(0), held()), (None, 1));
+    let destroyed = server.ask(version, Operation::Destroy, |out| out.text(Tag::UniqueIdentifier, &id));
+    assert_eq!((destroyed.reason(0), held()), (None, 0));
+}

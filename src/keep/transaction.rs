@@ -81,6 +81,18 @@ impl Transaction {
         keep.body(object, &mut self.seen)
     }
 
+    /// Whether the object gets another body, or loses it.
+    pub fn changes_body(&self, id: &str) -> bool {
+        let changes = |staged: &Staged| !matches!(staged.body, BodyChange::Keep) && *staged.kept.object.id == *id;
+        self.item.iter().chain(&self.batch).any(changes)
+    }
+
+    /// The objects that get another body, or lose it.
+    pub fn changed_bodies(&self) -> impl Iterator<Item = &str> {
+        let changes = |staged: &&Staged| !matches!(staged.body, BodyChange::Keep) && staged.kept.version.is_some();
+        self.batch.iter().filter(changes).map(|staged| &*staged.kept.object.id)
+    }
+
     /// The name of an object's key in the vault as this transaction sees it, if its material is there.
     pub fn resident_key(&self, object: &ManagedObject) -> Option<Box<[u8]>> {
         let layers = self.item.iter().rev().chain(self.batch.iter().rev());

@@ -9,11 +9,13 @@ use super::reprovision::Provisioner;
 use super::session::Session;
 use super::streams::{Open, Streams};
 use super::using::data::Outputs;
+use super::using::parsed::ParsedKeys;
 use crate::base::{Date, Entropy, Error, KeyBytes, Limits, Result, Value};
+use crate::crypto::keys::PrivateKey;
 use crate::keep::find::Search;
 use crate::keep::memo::Found;
 use crate::keep::rolls::Rolls;
-use crate::keep::{BodyChange, Keep, Kept, Transaction};
+use crate::keep::{BodyChange, Keep, Kept, Transaction, record_key};
 use crate::model::lifecycle::{Event, next};
 use crate::model::right::{Caller, ExportPermit, ObjectFacts, Policy, Release, Right, Verdict, permitted};
 use crate::model::usage::AfterLife;
@@ -43,6 +45,8 @@ pub struct Services {
     pub streams: Streams,
     /// Where the certificates of clients come from.
     pub provisioner: Arc<dyn Provisioner>,
+    /// Private keys that are in use.
+    pub parsed: ParsedKeys,
 }
 
 /// What the operator chose, as far as operations look at it.
@@ -508,6 +512,26 @@ impl<'a> Cx<'a> {
         ExportPermit::new(object, release, self.caller, &*self.services.policy)
             .map_err(|refusal| refusal.into_error(self.version))?;
         Ok(Some(key))
+    }
+
+    /// The private key of an object, if it is held parsed. The caller has its rights from `object`.
+    pub fn parsed_key(&self, object: &Object) -> Option<Arc<PrivateKey>> {
+        if self.transaction.changes_body(&object.id) { None } else { self.services.parsed.get(object) }
+    }
+
+    /// Holds a private key that was parsed from the body of an object, as it is in the store.
+    pub fn hold_parsed(&self, object: &Object, key: &Arc<PrivateKey>) -> Result<()> {
+        if object.material.wrapping.is_some() || self.transaction.changes_body(&object.id) {
+            return Ok(());
+        }
+        let parsed = &self.services.parsed;
+        parsed.put(object, Arc::clone(key));
+        // Who takes the key from the object lets go of it after that; here it may have been held after that.
+        let version = self.services.keep.store().version(&record_key(&object.id));
+        if version.map_err(|error| Error::internal("reading a version", error))? != object.kept.version {
+            parsed.forget(&object.id);
+        }
+        Ok(())
     }
 
     /// The body of an object, to be used inside the server. The caller has its rights from `object`.

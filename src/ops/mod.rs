@@ -89,6 +89,7 @@ mod wrapping;
 
 pub use cx::{Answered, Cx, Object, Services, Settings};
 pub use handlers::{HANDLERS, handler};
+pub use using::parsed::ParsedKeys;
 
 use crate::base::Result;
 use crate::proto::wire::{Read, Write};

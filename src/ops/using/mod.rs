@@ -3,7 +3,10 @@
 
 pub mod data;
 pub mod parameters;
+pub mod parsed;
 pub mod token;
+
+use std::sync::Arc;
 
 use super::fresh::{Parsed, parsed};
 use super::get::available;
@@ -50,7 +53,7 @@ pub enum Key {
     /// Of a Symmetric Key or Secret Data.
     Secret(KeyBytes),
     /// Of a Private Key.
-    Private(PrivateKey),
+    Private(Arc<PrivateKey>),
     /// Of a Public Key or Certificate.
     Public(PublicKey),
     /// Of any object whose material is in the HSM.
@@ -128,6 +131,9 @@ impl Using {
             self.permit_length(cx, key.facts().algorithm() == CryptographicAlgorithm::RSA, key.facts().length())?;
             return Ok(Key::Token(key));
         }
+        if let Some(key) = cx.parsed_key(&self.object) {
+            return self.checked(cx, Key::Private(key));
+        }
         let Some(body) = plain_body(cx, &self.object)? else {
             let words = "the server does not hold this object's key value";
             return Err(Error::new(ResultReason::KeyValueNotPresent, words));
@@ -135,14 +141,27 @@ impl Using {
         let key = match self.object.object_type {
             ObjectType::Certificate => Key::Public(Certificate::parse(body.bytes.expose())?.public_key.ok_or(BAD)?),
             ObjectType::PrivateKey if self.object.material.format == Some(KeyFormatType::PKCS_12) => {
-                Key::Private(pkcs12::opened(cx, &self.object.attributes, &body)?.key)
+                Key::Private(pkcs12::opened(cx, &self.object.attributes, &body)?.key.into())
             }
             ObjectType::PrivateKey | ObjectType::PublicKey => match parsed(&self.object, &body) {
-                Some(Parsed::Private(key)) => Key::Private(key),
+                Some(Parsed::Private(key)) => {
+                    let key = Arc::new(key);
+                    cx.hold_parsed(&self.object, &key)?;
+                    Key::Private(key)
+                }
                 Some(Parsed::Public(key)) => Key::Public(key),
                 None => return Err(BAD.into()),
             },
             _ => Key::Secret(symmetric::raw(&body).ok_or(BAD)?),
+        };
+        self.checked(cx, key)
+    }
+
+    /// The key, once its length is permitted and this thread may work with it.
+    fn checked(&self, cx: &Cx<'_>, key: Key) -> Result<Key> {
+        let private = match &key {
+            Key::Private(key) => Some(&**key),
+            _ => None,
         };
         let bits = match &key {
             Key::Secret(_) | Key::Token(_) => 0,
@@ -150,10 +169,10 @@ impl Using {
             Key::Public(key) => key.length(),
         };
         // A signature of SLH-DSA takes up to seconds whatever the length.
-        if bits > INLINE_BITS || matches!(key, Key::Private(PrivateKey::SlhDsa(_))) {
+        if bits > INLINE_BITS || matches!(private, Some(PrivateKey::SlhDsa(_))) {
             cx.block()?;
         }
-        let rsa = matches!(key, Key::Private(PrivateKey::Rsa(_)) | Key::Public(PublicKey::Rsa(_)));
+        let rsa = matches!(private, Some(PrivateKey::Rsa(_))) || matches!(key, Key::Public(PublicKey::Rsa(_)));
         self.permit_length(cx, rsa, bits)?;
         Ok(key)
     }

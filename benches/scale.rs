@@ -1,5 +1,6 @@
 //! A large store: how fast it opens, what memory and disk it takes, how fast `verify` reads it, how fast it is backed up
-//! and restored, and what `compact` brings. The objects are made by requests to the core, without network; the commands are those of the program.
+//! and restored, and what `compact` brings. The objects are made by requests to the core, without network; the commands
+//! are those of the program.
 //!
 //!     cargo bench --bench scale                   1,000,000 objects: some minutes, 4 GB in TMPDIR
 //!     cargo bench --bench scale -- 50000          fewer
@@ -8,6 +9,9 @@
 //! A benchmark may stop at the first thing that is wrong, so it unwraps.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "load/inside.rs"]
+#[allow(dead_code, reason = "the other benchmarks use the rest")]
+mod inside;
 #[path = "load/messages.rs"]
 #[allow(dead_code, reason = "the load benchmark uses the rest")]
 mod messages;
@@ -18,18 +22,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use keyhaven::base::{Buffer, Limits, Pin};
 use keyhaven::crypto::random::SystemEntropy;
-use keyhaven::gate::identity::{Identity, Passwords, Peer, Rule};
-use keyhaven::gate::policy::Ownership;
-use keyhaven::gate::{Core, Outcome, Parts};
-use keyhaven::model::right::Caller;
-use keyhaven::ops::Settings;
 use keyhaven::registry::Version;
-use keyhaven::serve::SystemClock;
 use keyhaven::store::{Embedded, EmbeddedOptions, EngineKind};
-use keyhaven::vault::NoVault;
 use keyhaven::vault::root::SoftRoot;
+
+use inside::Inside;
 
 /// Objects made before the disk is waited for.
 const TOGETHER: usize = 256;
@@ -104,14 +102,13 @@ fn reopen(what: &str, data: &Path, ids: &Path) {
 
 fn open(data: &Path, ids: &Path) {
     let begun = Instant::now();
-    let (core, peer) = core(data);
+    let mut core = core(data);
     let (seconds, resident) = (begun.elapsed().as_secs_f64(), resident_mb());
-    let mut reply = Buffer::default();
     let ids = fs::read_to_string(ids).unwrap();
     let mut reads = 0;
     for id in ids.lines() {
-        handle(&core, &peer, &messages::get(Version::V2_1, id), &mut reply);
-        messages::identifier(&reply);
+        core.handle(&messages::get(Version::V2_1, id));
+        messages::identifier(&core.reply);
         reads += 1;
         if reads % TOGETHER == 0 {
             core.store().wait_durable(core.store().latest()).unwrap();
@@ -121,13 +118,12 @@ fn open(data: &Path, ids: &Path) {
 }
 
 fn load(data: &Path, ids: &Path, objects: usize) {
-    let (core, peer) = core(data);
-    let mut reply = Buffer::default();
+    let mut core = core(data);
     let mut kept = String::new();
     for made in 0..objects {
-        handle(&core, &peer, &messages::create(Version::V2_1, Some(&format!("object-{made}"))), &mut reply);
+        core.handle(&messages::create(Version::V2_1, Some(&format!("object-{made}"))));
         if made % READ_EVERY == 0 {
-            kept += &messages::identifier(&reply);
+            kept += &messages::identifier(&core.reply);
             kept.push('\n');
         }
         if made % TOGETHER == TOGETHER - 1 {
@@ -138,28 +134,12 @@ fn load(data: &Path, ids: &Path, objects: usize) {
 }
 
 /// The core of a data directory, as the server opens it.
-fn core(data: &Path) -> (Core, Peer) {
+fn core(data: &Path) -> Inside {
     let engine = std::env::var("KEYHAVEN_ENGINE").map_or(EngineKind::default(), |name| name.parse().unwrap());
     let options = EmbeddedOptions { engine, free_bytes_min: 0, ..EmbeddedOptions::new(data.join("store")) };
     let store = Embedded::open(options).unwrap();
-    let core = Core::open(Parts {
-        store: Arc::new(store),
-        root: Arc::new(SoftRoot::open_file(&data.join("root.key"), Box::new(SystemEntropy)).unwrap()),
-        vault: Arc::new(NoVault),
-        policy: Arc::new(Ownership::default()),
-        identity: Identity::new(vec![Rule::CommonName], [], Arc::new(Nobody)),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        limits: Limits::default(),
-        settings: Settings::default(),
-        durable_reads: false,
-        witness: Some(data.join("store.witness")),
-    });
-    (core.unwrap(), Peer::new("127.0.0.1:40000".into(), Caller::named("admin")))
-}
-
-fn handle(core: &Core, peer: &Peer, request: &[u8], reply: &mut Buffer) {
-    assert!(matches!(core.handle(request, peer, false, reply), Outcome::Reply(_)));
+    let root = SoftRoot::open_file(&data.join("root.key"), Box::new(SystemEntropy)).unwrap();
+    Inside::over(Arc::new(store), root, Some(data.join("store.witness")))
 }
 
 /// Memory that this process has on the machine, in megabytes.
@@ -167,12 +147,4 @@ fn resident_mb() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024 / 1_000_000
-}
-
-struct Nobody;
-
-impl Passwords for Nobody {
-    fn verify(&self, _: &str, _: &Pin) -> bool {
-        false
-    }
 }

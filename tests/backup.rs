@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use bench::{Bench, MODULE};
+use bench::Bench;
 
 fn partial(directory: &Path) -> bool {
     fs::read_dir(directory).unwrap().any(|entry| entry.unwrap().file_name().to_string_lossy().ends_with(".partial"))
@@ -136,15 +136,7 @@ fn what_was_destroyed_later_stays_destroyed_with_the_newer_store_at_hand() {
 
 #[test]
 fn a_backup_opens_with_its_root_alone_of_each_kind() {
-    for kind in ["file", "passphrase", "pkcs11"] {
-        if kind == "pkcs11" && !Path::new(MODULE).exists() {
-            continue;
-        }
-        let mut bench = Bench::new();
-        match kind {
-            "pkcs11" => bench.init_in_token(),
-            kind => bench.init(&["--root", kind]),
-        }
+    for (kind, mut bench) in Bench::of_each_root() {
         bench.start("data");
         let id = bench.create().unwrap();
         bench.stop();

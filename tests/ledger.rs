@@ -6,13 +6,13 @@
 mod bench;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use bench::{Bench, MODULE};
+use bench::Bench;
 
 fn json(text: &str) -> Json {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -32,15 +32,7 @@ fn copies(directory: PathBuf) -> usize {
 
 #[test]
 fn what_was_destroyed_before_a_roll_comes_back_from_no_backup() {
-    for kind in ["file", "passphrase", "pkcs11"] {
-        if kind == "pkcs11" && !Path::new(MODULE).exists() {
-            continue;
-        }
-        let mut bench = Bench::new();
-        match kind {
-            "pkcs11" => bench.init_in_token(),
-            kind => bench.init(&["--root", kind]),
-        }
+    for (kind, mut bench) in Bench::of_each_root() {
         bench.start("data");
         let (lives, dies) = (bench.create().unwrap(), bench.create().unwrap());
         let made = bench.backup("one.backup");

@@ -1,5 +1,6 @@
 //! The core without network, on the thread that asks.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use keyhaven::base::{Buffer, KeyBytes, Limits, Pin};
@@ -22,11 +23,17 @@ pub struct Inside {
 }
 
 impl Inside {
+    /// Over a store that is new, under a root of its own.
     pub fn new(store: Arc<dyn Store>) -> Self {
         let root = SoftRoot::from_key("bench", &KeyBytes::copy_from(&[1; 32]), Box::new(SystemEntropy));
+        Self::over(store, root.unwrap(), None)
+    }
+
+    /// Over any store, under its root, with a copy of the commit record outside.
+    pub fn over(store: Arc<dyn Store>, root: SoftRoot, witness: Option<PathBuf>) -> Self {
         let core = Core::open(Parts {
             store,
-            root: Arc::new(root.unwrap()),
+            root: Arc::new(root),
             vault: Arc::new(NoVault),
             policy: Arc::new(Ownership::default()),
             identity: Identity::new(vec![Rule::CommonName], [], Arc::new(Nobody)),
@@ -35,7 +42,7 @@ impl Inside {
             limits: Limits::default(),
             settings: Settings::default(),
             durable_reads: false,
-            witness: None,
+            witness,
         });
         let peer = Peer::new("127.0.0.1:40000".into(), Caller::named("bench"));
         Self { core: core.unwrap(), peer, reply: Buffer::default() }

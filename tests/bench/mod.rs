@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -37,6 +37,19 @@ impl Bench {
         let directory = tempfile::Builder::new().prefix("kh").tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         Self { directory, server: None, port }
+    }
+
+    /// One for each kind of root that needs no person at the start, with `data` initialised.
+    pub fn of_each_root() -> impl Iterator<Item = (&'static str, Self)> {
+        let kinds = ["file", "passphrase", "pkcs11"].into_iter();
+        kinds.filter(|kind| *kind != "pkcs11" || Path::new(MODULE).exists()).map(|kind| {
+            let bench = Self::new();
+            match kind {
+                "pkcs11" => bench.init_in_token(),
+                kind => bench.init(&["--root", kind]),
+            }
+            (kind, bench)
+        })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

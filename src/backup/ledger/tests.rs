@@ -417,6 +417,31 @@ fn what_is_destroyed_while_a_copy_is_made_is_not_in_it() {
     assert_eq!((again.body(&lives), again.body(&dies)), (Some(vec![1; 32]), None));
 }
 
+/// A roll may come while a copy is made in the epoch that it ends: that one does not get its end.
+#[test]
+fn a_copy_whose_epoch_ends_while_it_is_made_is_cut_off() {
+    struct Rolls<'a>(&'a Bench, bool);
+    impl std::io::Write for Rolls<'_> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if !std::mem::replace(&mut self.1, true) {
+                self.0.roll(None).unwrap();
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let bench = Bench::new();
+    bench.register(&[1; 32]);
+    let root = &**bench.server.core().root();
+    let epoch = epoch_of(root).unwrap();
+    let maker = Maker { product: "test", created: "now".into(), root, epoch, recovery: None, entropy: &os };
+    let made = write(&**bench.keep().store(), bench.keep().seal(), &maker, &mut Rolls(&bench, false));
+    assert!(matches!(made, Err(BackupError::Dead(ended)) if ended == epoch));
+}
+
 /// A client sees since when its Destroy is final, if it asks by name: in 1.x as a custom attribute, in 2.x as one of a vendor.
 #[test]
 fn a_client_is_told_since_when_a_destroy_is_final() {

@@ -57,7 +57,7 @@ pub struct Written {
 /// object: of a store that begins to fail there are backups all the same.
 ///
 /// # Errors
-/// The store, the root or `out` fails; or more is written to the store than `out` can take.
+/// The store, the root or `out` fails; a roll ends the epoch meanwhile; or more is written to the store than `out` can take.
 pub fn write(store: &dyn Store, seal: &Seal, maker: &Maker<'_>, out: &mut dyn Write) -> Result<Written, BackupError> {
     // The versions of the namespace key that there are now open what was sealed before, even if a rotation wipes them.
     let before = seal.now();
@@ -96,6 +96,10 @@ pub fn write(store: &dyn Store, seal: &Seal, maker: &Maker<'_>, out: &mut dyn Wr
         row.extend(bytes.expose());
         writer.row(sequence, place, Some(&row))
     })?;
+    // A roll may have ended the epoch meanwhile: what opens for nobody is not called a copy.
+    if maker.recovery.is_none() && !maker.root.epochs().living()?.contains(&maker.epoch) {
+        return Err(BackupError::Dead(maker.epoch));
+    }
     Ok(Written { copied: Copied { header, end: writer.end(at)? }, damaged })
 }
 
